@@ -1,0 +1,189 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn order() -> NewOrder {
+    NewOrder {
+        symbol: SymbolId(1),
+        client_order_id: ClientOrderId::new(BootEpoch(7), StrategyId::TEST, 3),
+        side: Side::Sell,
+        order_type: OrderType::Limit,
+        time_in_force: TimeInForce::Gtx,
+        price: Price::from_units(4_318_700_000_000),
+        qty: Qty::from_units(300_000),
+        reduce_only: true,
+    }
+}
+
+fn report() -> ExecutionReport {
+    ExecutionReport {
+        symbol: SymbolId(1),
+        client_order_id: order().client_order_id,
+        venue_order_id: VenueOrderId(8_400_000_000_000_000_000),
+        side: Side::Sell,
+        order_type: OrderType::Limit,
+        time_in_force: TimeInForce::Gtx,
+        exec_type: ExecType::Trade,
+        status: OrderStatus::PartiallyFilled,
+        price: Price::from_units(5),
+        qty: Qty::from_units(6),
+        last_qty: Qty::from_units(2),
+        last_price: Price::from_units(7),
+        cum_qty: Qty::from_units(4),
+        commission: Notional::from_units(-8),
+        realized_pnl: Notional::from_units(9),
+        trade_id: TradeId(10),
+        is_maker: true,
+        reduce_only: true,
+        expiry_reason: 2,
+        transaction_time: WallNs::from_ms(1_789_837_689_736),
+        event_time: WallNs::from_ms(1_789_837_689_739),
+    }
+}
+
+#[test]
+fn every_kind_reads_back_as_written() {
+    let time = WallNs::from_ms(1_789_837_689_736);
+    let level = Level { price: Price::from_units(1), qty: Qty::from_units(2) };
+    let order_ref = OrderRef {
+        symbol: SymbolId(1),
+        client_order_id: order().client_order_id,
+        venue_order_id: VenueOrderId(5),
+    };
+    let events = [
+        Event::BookTicker(BookTicker { update_id: 9, event_time: time, ..BookTicker::default() }),
+        Event::Trade(Trade { trade_id: TradeId(4), buyer_is_maker: true, ..Trade::default() }),
+        Event::Mark(Mark { funding_rate_e8: -4435, ..Mark::default() }),
+        Event::Depth(DepthHead {
+            kind: DepthKind::Snapshot,
+            last_update_id: 3,
+            ..DepthHead::default()
+        }),
+        Event::Levels(Levels { side: Side::Sell, levels: [level; 6], count: 6 }),
+        Event::Timer(time),
+        Event::Link(Link::User, true),
+        Event::Decision(Decision {
+            order: order(),
+            request_id: RequestId(11),
+            bid_price: Price::from_units(1),
+            ask_price: Price::from_units(2),
+            signal_e8: -3,
+            worst_position: Qty::from_units(-4),
+        }),
+        Event::Cancel(CancelOrder { order: order_ref }, RequestId(12)),
+        Event::Modify(
+            ModifyOrder { order: order_ref, side: Side::Sell, price: level.price, qty: level.qty },
+            RequestId(13),
+        ),
+        Event::Report(report()),
+        Event::TradeLite(TradeLite {
+            symbol: SymbolId(1),
+            client_order_id: ClientOrderId::NONE,
+            venue_order_id: VenueOrderId(2),
+            side: Side::Sell,
+            last_price: level.price,
+            last_qty: level.qty,
+            trade_id: TradeId(3),
+            is_maker: true,
+            transaction_time: time,
+        }),
+        Event::Reply(OrderReply {
+            request_id: RequestId(1),
+            status: 400,
+            code: -4164,
+            order_status: OrderStatus::Unknown,
+            client_order_id: order().client_order_id,
+            venue_order_id: VenueOrderId(0),
+            price: Price::ZERO,
+            qty: Qty::ZERO,
+            cum_qty: Qty::ZERO,
+            order_count_10s: 299,
+            order_count_1m: u32::MAX,
+            weight_1m: 2400,
+            retry_after_ms: 77,
+        }),
+        Event::Balance(
+            BalanceDelta {
+                is_quote: true,
+                wallet: Notional::from_units(-1),
+                ..BalanceDelta::default()
+            },
+            time,
+            true,
+        ),
+        Event::Position(
+            PositionDelta { qty: Qty::from_units(-5), ..PositionDelta::default() },
+            time,
+        ),
+        Event::State(StateChange {
+            from: TradingState::Armed,
+            to: TradingState::Reducing,
+            reason: StateReason::BookGap,
+            wall: time,
+        }),
+        Event::Stages(Stages {
+            client_order_id: order().client_order_id,
+            tsc: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+            event_time: time,
+        }),
+        Event::Refused(order(), Reject::PositionLimit),
+        Event::Command(Command {
+            nonce: u64::MAX,
+            kind: CommandKind::Flatten,
+            symbol: SymbolId::NONE,
+            sent_at: time,
+            uid: 1000,
+        }),
+        Event::Answer(CommandAnswer {
+            nonce: 5,
+            kind: CommandKind::Flatten,
+            result: CommandResult::Duplicate,
+        }),
+        Event::Bar(Bar { trade_count: 3, open_time: time, ..Bar::default() }),
+        Event::Boot(BootEpoch(u32::MAX), time),
+    ];
+    assert_eq!(events.len(), Kind::ALL.len(), "one example of every kind");
+    for event in events {
+        let record = event.to_record().stamped(MonoNs(5), 6);
+        assert_eq!((record.at_ns, record.input), (5, 6));
+        assert_eq!(Event::from_record(&record), Ok(event));
+    }
+}
+
+#[test]
+fn levels_split_into_records_of_six() {
+    let level = |units| Level { price: Price::from_units(units), qty: Qty::from_units(1) };
+    let levels: Vec<_> = (0..20).map(level).collect();
+    let records: Vec<_> = Record::levels(SymbolId(0), Side::Buy, &levels).collect();
+    assert_eq!(records.len(), 4);
+    assert_eq!(Record::level_records(20, 20), 8);
+    let read: Vec<Level> = records
+        .iter()
+        .flat_map(|record| match Event::from_record(record) {
+            Ok(Event::Levels(levels)) => levels.as_slice().to_vec(),
+            other => panic!("not levels: {other:?}"),
+        })
+        .collect();
+    assert_eq!(read, levels);
+}
+
+#[test]
+fn stages_in_wrong_order_give_no_time() {
+    let stages = Stages {
+        client_order_id: ClientOrderId::NONE,
+        tsc: [0, 100, 90, 0, 0, 0, 0, 2100, 0],
+        event_time: WallNs(0),
+    };
+    assert_eq!(stages.between_ns(Stage::Read, Stage::WriteCall, 1_000_000_000), Some(2000));
+    assert_eq!(stages.between_ns(Stage::Read, Stage::Tls, 1_000_000_000), None);
+    assert_eq!(stages.between_ns(Stage::Ready, Stage::Read, 1_000_000_000), None);
+    assert_eq!(stages.between_ns(Stage::Read, Stage::WriteCall, 0), None);
+}
+
+proptest! {
+    #[test]
+    fn no_record_panics(kind in 0u16..40, symbol: u16, count: u16, flags: u16, words: [i64; 12]) {
+        let record = Record { kind, symbol, count, flags, at_ns: 0, input: 0, words };
+        let _ = Event::from_record(&record);
+    }
+}

@@ -1,0 +1,253 @@
+//! What newest-value segments carry, and what a segment header says of the run.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::order::wire_enum;
+use crate::{Notional, Price, Qty, SymbolName};
+
+/// Symbols one trader follows: enough for a desk's book, small enough for linear searches.
+pub const SYMBOLS_MAX: usize = 8;
+/// Balances of one account event we read.
+pub const BALANCES_MAX: usize = 4;
+
+wire_enum!(
+    /// A connection of the trader.
+    Link {
+        /// `/public` streams: book, depth, trades.
+        Public = 0 "public",
+        /// `/market` streams: mark price.
+        Market = 1 "market",
+        /// User-data stream.
+        User = 2 "user",
+        /// WebSocket API for orders.
+        Order = 3 "order",
+    }
+);
+
+/// How many connections there are.
+pub const LINKS: usize = 4;
+
+/// A symbol in the run's table.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SymbolInfo {
+    /// Name.
+    pub name: SymbolName,
+    /// Tick in units of 1e-8.
+    pub tick_size: i64,
+    /// Step in units of 1e-8.
+    pub step_size: i64,
+}
+
+/// What a segment header says of the run, so that no sidecar reads the configuration file.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RunInfo {
+    /// Environment: `demo`, `paper`, `staging` or `production`.
+    pub environment: SymbolName,
+    /// Version and build of the trader, as text.
+    pub build: SymbolName,
+    /// The trader's process id.
+    pub pid: u64,
+    /// Cycle-counter ticks per second; divide [`crate::Stages`] by it.
+    pub tsc_hz: u64,
+    /// Wall clock minus monotonic clock at start, ns.
+    pub wall_minus_mono_ns: i64,
+    /// Capital the environment allows, units of 1e-8.
+    pub capital: i64,
+    /// Highest leverage allowed, in hundredths (200 = 2×).
+    pub leverage_max_e2: u64,
+    /// Strategy in force ([`crate::StrategyId`]).
+    pub strategy: u64,
+    /// Symbols, the first `symbol_count`.
+    pub symbols: [SymbolInfo; SYMBOLS_MAX],
+    /// How many symbols.
+    pub symbol_count: u64,
+}
+
+impl RunInfo {
+    /// The followed symbols.
+    pub fn symbols(&self) -> &[SymbolInfo] {
+        &self.symbols[..(self.symbol_count as usize).min(SYMBOLS_MAX)]
+    }
+}
+
+/// One connection in [`Status`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LinkStatus {
+    /// 1 when open.
+    pub up: u64,
+    /// Monotonic time of the last frame, ns; zero if none.
+    pub last_frame_mono_ns: u64,
+    /// Frames since start.
+    pub frames: u64,
+    /// Bytes since start.
+    pub bytes: u64,
+    /// Connections made since start.
+    pub connects: u64,
+    /// Frames that could not be read.
+    pub decode_errors: u64,
+}
+
+/// One symbol in [`Status`]; money in units of 1e-8.
+#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SymbolStatus {
+    /// Best bid price.
+    pub bid_price: i64,
+    /// Best ask price.
+    pub ask_price: i64,
+    /// Quantity at the best bid.
+    pub bid_qty: i64,
+    /// Quantity at the best ask.
+    pub ask_qty: i64,
+    /// Mark price.
+    pub mark_price: i64,
+    /// Age of the book at publication, ns.
+    pub book_age_ns: u64,
+    /// 1 when the depth book is in sync.
+    pub book_synced: u64,
+    /// Gaps found since start.
+    pub book_gaps: u64,
+    /// Book and trade events since start.
+    pub events: u64,
+    /// Signed position.
+    pub position_qty: i64,
+    /// Average entry price, rounded.
+    pub entry_price: i64,
+    /// Realised profit before fees, since start.
+    pub realized_pnl: i64,
+    /// Unrealised profit at the mark.
+    pub unrealized_pnl: i64,
+    /// Commission paid since start.
+    pub commission: i64,
+    /// Working orders.
+    pub open_orders: u64,
+    /// Orders sent since start.
+    pub orders: u64,
+    /// Fills booked since start.
+    pub fills: u64,
+    /// Newest signal, fraction of 1 in units of 1e-8.
+    pub signal: i64,
+}
+
+impl SymbolStatus {
+    /// Best bid price.
+    pub fn bid(&self) -> Price {
+        Price::from_units(self.bid_price)
+    }
+    /// Best ask price.
+    pub fn ask(&self) -> Price {
+        Price::from_units(self.ask_price)
+    }
+    /// Signed position.
+    pub fn position(&self) -> Qty {
+        Qty::from_units(self.position_qty)
+    }
+}
+
+/// The trader as it is now; published about ten times a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Status {
+    /// Monotonic time of publication, ns.
+    pub mono_ns: u64,
+    /// Wall time of publication, ns.
+    pub wall_ns: i64,
+    /// Turns of the hot loop since start: the heartbeat.
+    pub turns: u64,
+    /// Longest turn since start, ns.
+    pub turn_max_ns: u64,
+    /// Turns over the budget since start.
+    pub turns_over_budget: u64,
+    /// The budget, ns.
+    pub turn_budget_ns: u64,
+    /// [`crate::TradingState`] as a number.
+    pub trading_state: u64,
+    /// [`crate::StateReason`] of the last change, as a number.
+    pub state_reason: u64,
+    /// How the loop waits: 0 busy, 1 yield, 2 park.
+    pub wait: u64,
+    /// Wallet balance, units of 1e-8.
+    pub wallet_balance: i64,
+    /// Wallet plus unrealised profit, units of 1e-8.
+    pub equity: i64,
+    /// Wallet balance at arming, units of 1e-8.
+    pub wallet_at_start: i64,
+    /// Gross exposure with open and in-flight orders, units of 1e-8.
+    pub exposure_worst: i64,
+    /// The limit for it, units of 1e-8.
+    pub exposure_max: i64,
+    /// Ticks (market events) since start.
+    pub ticks: u64,
+    /// Orders sent since start.
+    pub orders: u64,
+    /// Cancels sent since start.
+    pub cancels: u64,
+    /// Fills booked since start.
+    pub fills: u64,
+    /// Orders refused by the engine since start.
+    pub rejects: u64,
+    /// Orders refused by the venue since start.
+    pub venue_rejects: u64,
+    /// Orders whose outcome is unknown now.
+    pub unknown_orders: u64,
+    /// Working orders now.
+    pub open_orders: u64,
+    /// Records in the journal that a gating reader has not taken.
+    pub journal_used: u64,
+    /// Capacity of the journal, records.
+    pub journal_capacity: u64,
+    /// Log lines lost because the log queue was full.
+    pub log_dropped: u64,
+    /// Allocations counted on the hot thread after start-up, outside the exempt scope.
+    pub hot_allocations: u64,
+    /// Allocations counted in the exempt TLS scope.
+    pub tls_allocations: u64,
+    /// Connections, by [`Link`].
+    pub links: [LinkStatus; LINKS],
+    /// Symbols, in the order of [`RunInfo`].
+    pub symbols: [SymbolStatus; SYMBOLS_MAX],
+}
+
+impl Status {
+    /// Equity as money.
+    pub fn equity(&self) -> Notional {
+        Notional::from_units(self.equity)
+    }
+}
+
+/// Parameters of the signal, from `refit` or the configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SignalParams {
+    /// Version; zero means the configuration's.
+    pub version: u64,
+    /// When they were estimated, Unix ns.
+    pub fitted_at_ns: i64,
+    /// Weight of the microprice's distance from the mid, units of 1e-8.
+    pub microprice_weight: i64,
+    /// Weight of the trade-flow imbalance, units of 1e-8.
+    pub flow_weight: i64,
+    /// Half-life of the trade flow, ns.
+    pub flow_half_life_ns: u64,
+    /// Half-life of the realised variance, ns.
+    pub variance_half_life_ns: u64,
+    /// Signal needed to enter, in units of 1e-8 of the half-spread.
+    pub entry_threshold: i64,
+}
+
+/// guard's word: whether risk may be added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Verdict {
+    /// Monotonic time it was given, ns.
+    pub mono_ns: u64,
+    /// Counts up with every verdict.
+    pub sequence: u64,
+    /// 1 when risk may be added.
+    pub may_add_risk: u64,
+    /// 1 when the kill switch is pressed.
+    pub killed: u64,
+}
