@@ -1,0 +1,1 @@
+//! Local order book.
