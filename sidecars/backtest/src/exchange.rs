@@ -1,19 +1,58 @@
 //! The exchange: accounts, matching, timers.
+//!
+//! # How orders meet the tape
+//! - A resting order joins behind everything displayed at its price. Trades of the tape at that
+//!   price consume what is ahead, then the order, never more than the trade's quantity in all.
+//!   A trade through the price fills better-placed orders first, with the same limit.
+//! - Cancels ahead are not seen: what is ahead shrinks only to the displayed quantity when that
+//!   becomes smaller (they are taken to come from behind first).
+//! - When the tape's other side reaches the order's price, the order fills at its own price up to
+//!   what is displayed there.
+//! - A taker walks the visible levels and other clients' resting orders by price, then place. What
+//!   it took from the tape stays taken until the tape shows another quantity at that level.
+//!
+//! # Ids
+//! Tape trades keep their ids. Client fills take consecutive ids per symbol from
+//! [`OWN_TRADE_ID_FIRST`], far above any recorded id; both sides of a client-to-client trade share
+//! one. Order ids increase per symbol; ETHUSDT's exceed 2^53, as the real venue's do.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use schema::{Mark, Notional, SymbolId};
 
 use crate::Book;
-use crate::error::VenueError;
 use crate::event::VenueEvent;
 use crate::ledger::Ledger;
-use crate::market::{DepthUpdate, MarketUpdate};
-use crate::order::{AmendRequest, OrderKey, OrderRequest};
+use crate::market::MarketUpdate;
 use crate::rules::Rules;
-use crate::view::{AccountView, OrderView, PositionView, SymbolConfigView, UserTradeView};
+
+mod amend;
+mod booking;
+mod draft;
+mod margin;
+mod matching;
+mod place;
+mod queries;
+mod queue;
+mod state;
+mod timers;
+
+use state::{Account, Market, Order};
+
+/// First trade id of client fills of each symbol.
+pub const OWN_TRADE_ID_FIRST: i64 = 1_000_000_000_000;
+/// Finished orders kept for `allOrders` and `status`, of all accounts.
+const FINISHED_ORDERS_MAX: usize = 200_000;
 
 /// An account of the venue, by number from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub u32);
+
+impl AccountId {
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// What a venue is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,25 +94,40 @@ pub struct AccountConfig {
     pub balance: Notional,
 }
 
-/// The venue.
+/// The venue. Its functions take the time; it never goes back (an earlier one counts as the latest
+/// seen), and every function that takes it first does what [`Exchange::advance`] does.
 #[derive(Debug)]
 pub struct Exchange {
     config: ExchangeConfig,
-    books: Vec<Book>,
-    marks: Vec<Mark>,
-    accounts: Vec<(AccountConfig, Ledger)>,
+    now_ms: i64,
+    markets: Vec<Market>,
+    accounts: Vec<Account>,
+    /// Working and finished orders by the venue's id.
+    orders: BTreeMap<i64, Order>,
+    finished: VecDeque<i64>,
+    /// Orders accepted so far: part of the next id, and the time priority.
+    order_sequence: i64,
+    change_sequence: i64,
+    next_mark_ms: i64,
+    next_funding_ms: i64,
     events: Vec<VenueEvent>,
 }
 
 impl Exchange {
     /// A venue without accounts and with empty books.
     pub fn new(config: ExchangeConfig) -> Self {
-        let count = config.symbols.len();
+        let market = |(index, rules): (usize, &Rules)| Market::new(index, rules);
         Self {
+            markets: config.symbols.iter().enumerate().map(market).collect(),
             config,
-            books: vec![Book::new(); count],
-            marks: vec![Mark::default(); count],
+            now_ms: i64::MIN,
             accounts: Vec::new(),
+            orders: BTreeMap::new(),
+            finished: VecDeque::new(),
+            order_sequence: 0,
+            change_sequence: 0,
+            next_mark_ms: i64::MIN,
+            next_funding_ms: i64::MIN,
             events: Vec::new(),
         }
     }
@@ -90,197 +144,40 @@ impl Exchange {
         let index = self.config.symbols.iter().position(|rules| rules.name.as_str() == name)?;
         u16::try_from(index).ok().map(SymbolId)
     }
-    /// Opens an account and puts the balance in.
-    pub fn open_account(&mut self, now_ms: i64, account: AccountConfig) -> AccountId {
-        let _ = now_ms;
-        let id = AccountId(self.accounts.len() as u32);
-        self.accounts.push((account, Ledger::default()));
-        id
-    }
     /// An account by its key.
     pub fn account_by_key(&self, api_key: &str) -> Option<AccountId> {
-        let index = self.accounts.iter().position(|(config, _)| config.api_key == api_key)?;
-        Some(AccountId(index as u32))
-    }
-    /// A market event: updates the book, matches resting orders, broadcasts it in venue time.
-    pub fn market(&mut self, now_ms: i64, update: &MarketUpdate) {
-        let _ = now_ms;
-        self.events.push(VenueEvent::Market(update.clone()));
-    }
-    /// Moves the time: GTD, countdown, mark price every second, funding. `now_ms` never goes back
-    /// (an earlier time counts as the latest).
-    pub fn advance(&mut self, now_ms: i64) {
-        let _ = now_ms;
-    }
-    /// When [`Exchange::advance`] next has something to do, ms.
-    pub fn next_timer_ms(&self) -> Option<i64> {
-        None
+        let index = self.accounts.iter().position(|account| account.api_key == api_key)?;
+        u32::try_from(index).ok().map(AccountId)
     }
     /// Takes the messages to send, in order.
     pub fn drain_events(&mut self) -> Vec<VenueEvent> {
         core::mem::take(&mut self.events)
     }
-    /// Places an order.
-    ///
-    /// # Errors
-    /// The venue's refusal.
-    pub fn place(
-        &mut self,
-        now_ms: i64,
-        account: AccountId,
-        request: &OrderRequest,
-    ) -> Result<OrderView, VenueError> {
-        let _ = (now_ms, account, request);
-        Err(VenueError::margin())
-    }
-    /// Checks an order as [`Exchange::place`] would, without placing it (`order/test`).
-    ///
-    /// # Errors
-    /// The venue's refusal.
-    pub fn check(
-        &self,
-        now_ms: i64,
-        account: AccountId,
-        request: &OrderRequest,
-    ) -> Result<(), VenueError> {
-        let _ = (now_ms, account, request);
-        Ok(())
-    }
-    /// Cancels an order.
-    ///
-    /// # Errors
-    /// -2011 if it is not working, -1102 if the key is empty.
-    pub fn cancel(
-        &mut self,
-        now_ms: i64,
-        account: AccountId,
-        symbol: SymbolId,
-        key: &OrderKey,
-    ) -> Result<OrderView, VenueError> {
-        let _ = (now_ms, account, symbol, key);
-        Err(VenueError::unknown_order())
-    }
-    /// Cancels all open orders of a symbol and returns them.
-    ///
-    /// # Errors
-    /// -1121 for an unknown symbol.
-    pub fn cancel_all(
-        &mut self,
-        now_ms: i64,
-        account: AccountId,
-        symbol: SymbolId,
-    ) -> Result<Vec<OrderView>, VenueError> {
-        let _ = (now_ms, account, symbol);
-        Ok(Vec::new())
-    }
-    /// Changes price and quantity; loses queue priority.
-    ///
-    /// # Errors
-    /// The venue's refusal; the order is unchanged then.
-    pub fn modify(
-        &mut self,
-        now_ms: i64,
-        account: AccountId,
-        request: &AmendRequest,
-    ) -> Result<OrderView, VenueError> {
-        let _ = (now_ms, account, request);
-        Err(VenueError::no_such_order())
-    }
-    /// An order, open or done.
-    ///
-    /// # Errors
-    /// -2013 if there is none.
-    pub fn status(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-        key: &OrderKey,
-    ) -> Result<OrderView, VenueError> {
-        let _ = (account, symbol, key);
-        Err(VenueError::no_such_order())
-    }
-    /// Open orders, of one symbol or all, oldest first.
-    pub fn open_orders(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<OrderView> {
-        let _ = (account, symbol);
-        Vec::new()
-    }
-    /// All orders kept, oldest first.
-    pub fn all_orders(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<OrderView> {
-        let _ = (account, symbol);
-        Vec::new()
-    }
-    /// Fills, oldest first.
-    pub fn user_trades(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<UserTradeView> {
-        let _ = (account, symbol);
-        Vec::new()
-    }
-    /// Totals and positions.
-    pub fn account(&self, account: AccountId) -> AccountView {
-        let _ = account;
-        AccountView::default()
-    }
-    /// A row for every symbol (`v2` shows all; `v3` those with a position or an open order:
-    /// [`AccountView::positions`]).
-    pub fn positions(&self, account: AccountId) -> Vec<PositionView> {
-        let _ = account;
-        Vec::new()
-    }
-    /// Leverage of a symbol.
-    ///
-    /// # Errors
-    /// -1121 for an unknown symbol.
-    pub fn symbol_config(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-    ) -> Result<SymbolConfigView, VenueError> {
-        let _ = (account, symbol);
-        Err(VenueError::invalid_symbol())
-    }
-    /// Sets the leverage of a symbol.
-    ///
-    /// # Errors
-    /// -4028 if the symbol has no such leverage, -2028 if the margin does not allow it.
-    pub fn set_leverage(
-        &mut self,
-        now_ms: i64,
-        account: AccountId,
-        symbol: SymbolId,
-        leverage: u32,
-    ) -> Result<SymbolConfigView, VenueError> {
-        let _ = (now_ms, account, leverage);
-        self.symbol_config(account, symbol)
-    }
-    /// Sets the dead man's switch of a symbol: all its orders are cancelled after `countdown_ms`
-    /// unless set again; zero turns it off.
-    ///
-    /// # Errors
-    /// -1121 for an unknown symbol, -1130 for a negative time.
-    pub fn set_countdown(
-        &mut self,
-        now_ms: i64,
-        account: AccountId,
-        symbol: SymbolId,
-        countdown_ms: i64,
-    ) -> Result<(), VenueError> {
-        let _ = (now_ms, account, symbol, countdown_ms);
-        Ok(())
-    }
     /// The book of the tape.
     pub fn book(&self, symbol: SymbolId) -> Option<&Book> {
-        self.books.get(symbol.index())
-    }
-    /// The answer to `/depth`: kind Snapshot, at most `limit` levels a side.
-    pub fn snapshot(&self, symbol: SymbolId, limit: usize) -> Option<DepthUpdate> {
-        let _ = (symbol, limit);
-        None
+        self.markets.get(symbol.index()).map(|market| &market.book)
     }
     /// Mark price, index, funding; `None` before the first book.
     pub fn mark(&self, symbol: SymbolId) -> Option<&Mark> {
-        self.marks.get(symbol.index())
+        let mark = self.markets.get(symbol.index()).map(|market| &market.mark)?;
+        (!mark.mark_price.is_zero()).then_some(mark)
     }
     /// The exact record of an account.
     pub fn ledger(&self, account: AccountId) -> Option<&Ledger> {
-        self.accounts.get(account.0 as usize).map(|(_, ledger)| ledger)
+        self.accounts.get(account.index()).map(|account| &account.ledger)
+    }
+
+    /// A market event: updates the book, matches resting orders, broadcasts it in venue time.
+    /// Events of symbols the venue does not have are ignored.
+    pub fn market(&mut self, now_ms: i64, update: &MarketUpdate) {
+        self.advance(now_ms);
+        let symbol = update.symbol();
+        if self.markets.get(symbol.index()).is_none() {
+            return;
+        }
+        self.apply_market(symbol, update);
     }
 }
+
+#[cfg(test)]
+mod tests;
