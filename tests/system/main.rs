@@ -1,0 +1,4 @@
+//! Whole-system tests: the rules of the tree, and real processes that trade and get killed.
+
+mod arrows;
+mod tidy;
