@@ -1,0 +1,141 @@
+//! Connecting and the opening handshake, on the cold thread, with blocking I/O and time limits.
+//!
+//! The handshake is tungstenite's. It reads ahead, and what it would read past the end of the HTTP
+//! head belongs to the hot thread; so [`OneByte`] hands it one byte at a time. Whatever came in the
+//! same TLS record stays inside rustls, and [`Connection::take_early`] finds it there.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+use tungstenite::client::IntoClientRequest as _;
+
+use super::Connection;
+
+/// Where to connect: `wss://host[:port]/path?query`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The whole URL.
+    pub url: String,
+}
+
+impl Target {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// If it is not `wss://` or names no host.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        let rest = url.strip_prefix("wss://").context("not a wss:// URL")?;
+        let authority = rest.split('/').next().unwrap_or("");
+        let host = crate::config::host_of(authority).to_owned();
+        ensure!(!host.is_empty(), "the URL names no host");
+        let after_v6 = authority.rsplit(']').next().unwrap_or(authority);
+        let port = match after_v6.rsplit_once(':') {
+            Some((_, port)) => port.parse().context("bad port")?,
+            None => 443,
+        };
+        Ok(Self { host, port, url: url.to_owned() })
+    }
+}
+
+/// A stream that gives one byte per read, so that its reader cannot read ahead.
+pub struct OneByte<S>(pub S);
+
+impl<S: Read> Read for OneByte<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(1);
+        self.0.read(&mut buffer[..length])
+    }
+}
+
+impl<S: Write> Write for OneByte<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.write(buffer)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Connects, shakes hands, and returns the connection non-blocking, ready for the hot thread.
+///
+/// # Errors
+/// If any step fails or `timeout` passes; says which.
+pub fn dial(
+    target: &Target,
+    tls: Arc<ClientConfig>,
+    timeout: Duration,
+) -> anyhow::Result<Connection<mio::net::TcpStream>> {
+    let deadline = Instant::now() + timeout;
+    let mut socket = connect(target, deadline)?;
+    socket.set_nodelay(true).context("TCP_NODELAY")?;
+    let left = |what: &'static str| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        ensure!(!left.is_zero(), "timed out at {what}");
+        Ok(left)
+    };
+    let limit = left("connecting")?;
+    socket.set_read_timeout(Some(limit)).context("read timeout")?;
+    socket.set_write_timeout(Some(limit)).context("write timeout")?;
+    let name = ServerName::try_from(target.host.clone())
+        .map_err(|_| anyhow!("{} is not a host name", target.host))?;
+    let mut session = ClientConnection::new(tls, name).context("TLS settings")?;
+    while session.is_handshaking() {
+        left("the TLS handshake")?;
+        session
+            .complete_io(&mut socket)
+            .with_context(|| format!("TLS handshake with {}:{}", target.host, target.port))?;
+    }
+    upgrade(target, &mut session, &mut socket)?;
+    socket.set_nonblocking(true).context("O_NONBLOCK")?;
+    Ok(Connection::new(mio::net::TcpStream::from_std(socket), session))
+}
+
+fn connect(target: &Target, deadline: Instant) -> anyhow::Result<TcpStream> {
+    let addresses = (target.host.as_str(), target.port)
+        .to_socket_addrs()
+        .with_context(|| format!("cannot resolve {}", target.host))?;
+    let mut last = None;
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = Some(error),
+        }
+    }
+    match last {
+        Some(error) => {
+            Err(error).with_context(|| format!("cannot connect to {}:{}", target.host, target.port))
+        }
+        None => bail!("no address of {} answered in time", target.host),
+    }
+}
+
+fn upgrade(
+    target: &Target,
+    session: &mut ClientConnection,
+    socket: &mut TcpStream,
+) -> anyhow::Result<()> {
+    let request = target.url.as_str().into_client_request().context("bad URL")?;
+    let stream = OneByte(rustls::Stream::new(session, socket));
+    match tungstenite::client::client(request, stream) {
+        Ok(_) => Ok(()),
+        Err(tungstenite::HandshakeError::Failure(error)) => {
+            Err(anyhow!("WebSocket handshake: {error}"))
+        }
+        Err(tungstenite::HandshakeError::Interrupted(_)) => {
+            bail!("WebSocket handshake: timed out")
+        }
+    }
+}
