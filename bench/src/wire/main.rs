@@ -130,7 +130,7 @@ fn measure(options: &Options) -> Result<()> {
         core_affinity::set_for_current(*first);
     }
     let mut bench = Bench::new(cores.len())?;
-    let mut report = Report::new(cores.len());
+    let mut report = Report::new();
     let gap = Duration::from_micros(options.gap_us);
     for round in 1..=options.rounds {
         for client in &options.clients {

@@ -144,7 +144,7 @@ impl Bench {
         }
         self.server.hang_up();
         drop(running);
-        rings::remove_instance(&run.instance);
+        rings::remove_instance(&run.instance).map_err(|error| anyhow::anyhow!("{error}"))?;
         Ok(Turn { wire_ns: round.wire_ns, process_ns, missed: round.missed })
     }
 

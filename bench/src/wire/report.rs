@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::process::Command;
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
@@ -24,7 +23,6 @@ struct Samples {
 pub(crate) struct Report {
     samples: BTreeMap<&'static str, Samples>,
     skipped: BTreeMap<&'static str, String>,
-    cores: usize,
 }
 
 #[derive(Serialize)]
@@ -50,25 +48,9 @@ fn median(values: &[u64]) -> u64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0)
 }
 
-/// First line a command prints, or `unknown`.
-fn said(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output
-        .ok()
-        .and_then(|output| Some(String::from_utf8(output.stdout).ok()?.lines().next()?.to_owned()))
-        .unwrap_or_else(|| "unknown".into())
-}
-
-/// Model of the processor.
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    model.unwrap_or("unknown processor").to_owned()
-}
-
 impl Report {
-    pub(crate) fn new(cores: usize) -> Self {
-        Self { samples: BTreeMap::new(), skipped: BTreeMap::new(), cores }
+    pub(crate) fn new() -> Self {
+        Self { samples: BTreeMap::new(), skipped: BTreeMap::new() }
     }
 
     /// Adds one turn.
@@ -129,12 +111,9 @@ impl Report {
     /// The page a person reads.
     pub(crate) fn text(&self, gap_us: u64) -> String {
         let mut out = String::new();
-        let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
-        let kernel = said("uname", &["-r"]);
         // Writing to a String cannot fail.
         let _ = writeln!(out, "tick to order over loopback TLS, gap {gap_us} µs");
-        let _ =
-            writeln!(out, "{}, {} cores, Linux {kernel}, commit {commit}", processor(), self.cores);
+        let _ = writeln!(out, "{}", bench::timing::machine());
         let _ = writeln!(
             out,
             "\n{:8} {:13} {:>10} {:>10} {:>10} {:>12} {:>8} {:>7}",
