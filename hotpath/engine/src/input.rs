@@ -39,7 +39,7 @@ pub enum Input<'a> {
     Account(&'a AccountUpdate),
     /// Answer to a request.
     Reply(&'a OrderReply),
-    /// The request certainly never left this host.
+    /// The request was not, or not wholly, written: its outcome is unknown.
     SendFailed(RequestId),
     /// A person or a tool asks.
     Command(&'a Command),

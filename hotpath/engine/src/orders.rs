@@ -1,1 +1,478 @@
 //! Orders and their states.
+//!
+//! Orders of ours live in a slab addressed by the sequence in their id: no hashing, and a finished
+//! order stays readable until a thousand younger ones have come, so a late fill finds it. Orders of
+//! earlier boots and of others are adopted into a small table searched in line.
+//!
+//! What the venue said (`PendingNew → New → PartiallyFilled → finished`) only moves forward.
+//! Beside it stand two facts of ours: a cancel is wanted or sent, and the outcome is unknown. An
+//! unknown order is live, and counts in full, until the venue says otherwise.
+
+use schema::{
+    BootEpoch, ClientOrderId, ExecutionReport, MonoNs, NewOrder, OrderRef, OrderStatus, OrderType,
+    Price, Qty, SYMBOLS_MAX, Side, StrategyId, SymbolId, TimeInForce, VenueOrderId,
+};
+
+use crate::input::OpenOrder;
+
+mod fills;
+mod requests;
+
+pub use fills::{Notice, SeenFills};
+pub use requests::{Request, Requests};
+
+/// Slots for orders of this boot; a power of two.
+pub const ORDER_SLOTS: usize = 1024;
+/// Adopted orders: of earlier boots and of others.
+pub const ADOPTED_MAX: usize = 128;
+/// Orders that may be live at once: the venue's own bound per symbol is 200.
+pub const LIVE_MAX: usize = 256;
+
+const _: () = assert!(ORDER_SLOTS.is_power_of_two());
+const _: () = assert!(LIVE_MAX < ORDER_SLOTS, "finished orders stay readable for a while");
+const _: () = assert!(ORDER_SLOTS + ADOPTED_MAX < u16::MAX as usize);
+
+/// Where an order is kept; valid until the slot is taken by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handle(u16);
+
+/// Whether a cancel is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cancel {
+    /// Not asked for.
+    #[default]
+    No,
+    /// To be sent as soon as there is room, a budget and a link.
+    Wanted,
+    /// Sent, no answer yet.
+    Sent,
+}
+
+/// One order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Our id, or [`ClientOrderId::NONE`].
+    pub id: ClientOrderId,
+    /// The venue's id, zero until known.
+    pub venue_order_id: VenueOrderId,
+    /// Symbol.
+    pub symbol: SymbolId,
+    /// Side.
+    pub side: Side,
+    /// Type.
+    pub order_type: OrderType,
+    /// Time in force.
+    pub time_in_force: TimeInForce,
+    /// Limit price; zero for market orders.
+    pub price: Price,
+    /// Quantity.
+    pub qty: Qty,
+    /// Quantity filled, as booked here.
+    pub filled: Qty,
+    /// Whether it may only reduce.
+    pub reduce_only: bool,
+    /// Whether someone else placed it.
+    pub is_external: bool,
+    /// What the venue said last; moves forward only.
+    pub venue_status: OrderStatus,
+    /// Whether a cancel is under way.
+    pub cancel: Cancel,
+    /// Whether its outcome is unknown.
+    pub is_unknown: bool,
+    /// Whether the engine sees fills missing that the venue counted.
+    pub is_short_of_fills: bool,
+    /// When it was decided.
+    pub sent_at: MonoNs,
+    /// When the last cancel or question about it was sent.
+    pub asked_at: MonoNs,
+    /// Questions asked while unknown.
+    pub queries: u16,
+    live_index: u16,
+}
+
+/// [`Order::live_index`] of a finished order.
+const NOT_LIVE: u16 = u16::MAX;
+
+impl Order {
+    const EMPTY: Self = Self {
+        id: ClientOrderId::NONE,
+        venue_order_id: VenueOrderId(0),
+        symbol: SymbolId::NONE,
+        side: Side::Buy,
+        order_type: OrderType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        price: Price::ZERO,
+        qty: Qty::ZERO,
+        filled: Qty::ZERO,
+        reduce_only: false,
+        is_external: false,
+        venue_status: OrderStatus::Rejected,
+        cancel: Cancel::No,
+        is_unknown: false,
+        is_short_of_fills: false,
+        sent_at: MonoNs(0),
+        asked_at: MonoNs(0),
+        queries: 0,
+        live_index: NOT_LIVE,
+    };
+
+    /// Whether it may still fill, as far as is known.
+    #[inline]
+    pub const fn is_live(&self) -> bool {
+        !self.venue_status.is_terminal()
+    }
+    /// What may still fill; zero when finished.
+    #[inline]
+    pub const fn leaves_qty(&self) -> Qty {
+        if !self.is_live() || self.filled.units() >= self.qty.units() {
+            return Qty::ZERO;
+        }
+        Qty::from_units(self.qty.units() - self.filled.units())
+    }
+    /// Its state with our two facts.
+    pub const fn status(&self) -> OrderStatus {
+        if self.venue_status.is_terminal() {
+            self.venue_status
+        } else if self.is_unknown {
+            OrderStatus::Unknown
+        } else if matches!(self.cancel, Cancel::Sent) {
+            OrderStatus::PendingCancel
+        } else {
+            self.venue_status
+        }
+    }
+    /// Whether it is of a kind that cannot rest.
+    #[inline]
+    pub fn is_immediate(&self) -> bool {
+        self.order_type == OrderType::Market
+            || matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
+    }
+    /// How to name it on the wire.
+    pub const fn reference(&self) -> OrderRef {
+        OrderRef {
+            symbol: self.symbol,
+            client_order_id: self.id,
+            venue_order_id: self.venue_order_id,
+        }
+    }
+    /// Moves to what the venue said if that is further on; `true` if it moved.
+    fn advance(&mut self, status: OrderStatus) -> bool {
+        let moves = rank(status) > rank(self.venue_status);
+        if moves {
+            self.venue_status = status;
+        }
+        moves
+    }
+}
+
+/// How far a state of the venue is on the way; all ends are equal, the first one stands.
+const fn rank(status: OrderStatus) -> u8 {
+    match status {
+        OrderStatus::PendingNew => 0,
+        OrderStatus::New | OrderStatus::NewInsurance | OrderStatus::NewAdl => 1,
+        OrderStatus::PartiallyFilled => 2,
+        OrderStatus::PendingCancel | OrderStatus::Unknown => 0,
+        OrderStatus::Filled
+        | OrderStatus::Canceled
+        | OrderStatus::Expired
+        | OrderStatus::ExpiredInMatch
+        | OrderStatus::Rejected => 3,
+    }
+}
+
+/// What may still fill on a symbol: working, in flight and unknown orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Working {
+    /// Base units that may be bought, units of 1e-8.
+    pub buy: i128,
+    /// Base units that may be sold.
+    pub sell: i128,
+    /// The part of `buy` that may only reduce.
+    pub buy_reducing: i128,
+    /// The part of `sell` that may only reduce.
+    pub sell_reducing: i128,
+    /// Orders.
+    pub count: u32,
+}
+
+/// All orders.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    slots: Box<[Order]>,
+    live: Box<[u16]>,
+    live_count: usize,
+    working: [Working; SYMBOLS_MAX],
+    unknown_count: u32,
+    epoch: BootEpoch,
+    sequence: u32,
+}
+
+impl Orders {
+    /// Allocates the tables; nothing allocates afterwards.
+    pub fn new(epoch: BootEpoch) -> Self {
+        Self {
+            slots: vec![Order::EMPTY; ORDER_SLOTS + ADOPTED_MAX].into_boxed_slice(),
+            live: vec![0; LIVE_MAX].into_boxed_slice(),
+            live_count: 0,
+            working: [Working::default(); SYMBOLS_MAX],
+            unknown_count: 0,
+            epoch,
+            sequence: 0,
+        }
+    }
+    /// An order by where it is kept.
+    #[inline]
+    pub fn get(&self, handle: Handle) -> &Order {
+        &self.slots[usize::from(handle.0)]
+    }
+    /// Live orders.
+    pub fn live(&self) -> impl Iterator<Item = (Handle, &Order)> {
+        self.live[..self.live_count]
+            .iter()
+            .map(|&slot| (Handle(slot), &self.slots[usize::from(slot)]))
+    }
+    /// The `index`-th live order; lets a loop change orders on its way, from the last to the first.
+    #[inline]
+    pub fn live_at(&self, index: usize) -> Option<Handle> {
+        self.live[..self.live_count].get(index).copied().map(Handle)
+    }
+    /// How many orders are live.
+    #[inline]
+    pub const fn live_count(&self) -> usize {
+        self.live_count
+    }
+    /// How many live orders have an unknown outcome.
+    #[inline]
+    pub const fn unknown_count(&self) -> u32 {
+        self.unknown_count
+    }
+    /// What may still fill on a symbol.
+    #[inline]
+    pub fn working(&self, symbol: SymbolId) -> Working {
+        self.working.get(symbol.index()).copied().unwrap_or_default()
+    }
+    /// What may still fill, by symbol.
+    #[inline]
+    pub const fn all_working(&self) -> &[Working; SYMBOLS_MAX] {
+        &self.working
+    }
+    /// The id the next order will carry; `None` if the tables are full or the boot's ids used up.
+    pub fn next_id(&self, strategy: StrategyId) -> Option<ClientOrderId> {
+        let sequence = self.next_sequence()?;
+        Some(ClientOrderId::new(self.epoch, strategy, sequence))
+    }
+    /// The next sequence whose slot holds no live order; bounded by the number of live orders.
+    fn next_sequence(&self) -> Option<u32> {
+        if self.live_count == LIVE_MAX {
+            return None;
+        }
+        let first = self.sequence + 1;
+        (first..ClientOrderId::SEQUENCE_END.min(first + LIVE_MAX as u32 + 1))
+            .find(|&sequence| !self.slots[slot_of(sequence)].is_live())
+    }
+
+    /// Keeps an order that is about to be sent; from here on it counts.
+    ///
+    /// # Panics
+    /// If its id is not the one [`Self::next_id`] just gave.
+    pub fn submit(&mut self, now: MonoNs, order: &NewOrder) -> Handle {
+        let sequence = order.client_order_id.sequence();
+        let slot = slot_of(sequence);
+        assert!(sequence > self.sequence, "an id is used once");
+        assert!(!self.slots[slot].is_live(), "a live order is never overwritten");
+        self.sequence = sequence;
+        self.slots[slot] = Order {
+            id: order.client_order_id,
+            symbol: order.symbol,
+            side: order.side,
+            order_type: order.order_type,
+            time_in_force: order.time_in_force,
+            price: order.price,
+            qty: order.qty,
+            reduce_only: order.reduce_only,
+            venue_status: OrderStatus::PendingNew,
+            sent_at: now,
+            asked_at: now,
+            ..Order::EMPTY
+        };
+        let handle = Handle(slot as u16);
+        self.enlist(handle);
+        handle
+    }
+
+    /// Keeps an order found at the venue that is not in the slab; `None` if the table is full of
+    /// live ones (the caller then no longer knows the exposure and must not add to it).
+    pub fn adopt(&mut self, now: MonoNs, found: &OpenOrder) -> Option<Handle> {
+        if self.live_count == LIVE_MAX {
+            return None;
+        }
+        let slot = (ORDER_SLOTS..ORDER_SLOTS + ADOPTED_MAX)
+            .filter(|&slot| !self.slots[slot].is_live())
+            .min_by_key(|&slot| self.slots[slot].sent_at)?;
+        let status =
+            if found.cum_qty.is_zero() { OrderStatus::New } else { OrderStatus::PartiallyFilled };
+        self.slots[slot] = Order {
+            id: found.client_order_id,
+            venue_order_id: found.venue_order_id,
+            symbol: found.symbol,
+            side: found.side,
+            order_type: found.order_type,
+            time_in_force: found.time_in_force,
+            price: found.price,
+            qty: found.qty,
+            filled: found.cum_qty,
+            reduce_only: found.reduce_only,
+            is_external: found.client_order_id == ClientOrderId::NONE,
+            venue_status: status,
+            sent_at: now,
+            asked_at: now,
+            ..Order::EMPTY
+        };
+        let handle = Handle(slot as u16);
+        self.enlist(handle);
+        Some(handle)
+    }
+
+    /// Finds an order by our id, else by the venue's.
+    pub fn find(
+        &self,
+        symbol: SymbolId,
+        id: ClientOrderId,
+        venue_order_id: VenueOrderId,
+    ) -> Option<Handle> {
+        if id != ClientOrderId::NONE && id.epoch() == self.epoch {
+            let slot = slot_of(id.sequence());
+            return (self.slots[slot].id == id).then_some(Handle(slot as u16));
+        }
+        let is_it = |order: &Order| {
+            order.symbol == symbol
+                && if id == ClientOrderId::NONE {
+                    venue_order_id.0 != 0 && order.venue_order_id == venue_order_id
+                } else {
+                    order.id == id
+                }
+        };
+        (ORDER_SLOTS..ORDER_SLOTS + ADOPTED_MAX)
+            .find(|&slot| is_it(&self.slots[slot]))
+            .map(|slot| Handle(slot as u16))
+    }
+
+    /// Changes an order and keeps the sums true.
+    pub fn change<R>(&mut self, handle: Handle, change: impl FnOnce(&mut Order) -> R) -> R {
+        self.count(handle, -1);
+        let order = &mut self.slots[usize::from(handle.0)];
+        let filled_before = order.filled;
+        let rank_before = rank(order.venue_status);
+        let result = change(order);
+        assert!(order.filled >= filled_before, "a fill is never taken back");
+        assert!(rank(order.venue_status) >= rank_before, "an order's state moves forward only");
+        if order.is_live() {
+            self.count(handle, 1);
+        } else {
+            order.is_unknown = false;
+            order.cancel = Cancel::No;
+            self.delist(handle);
+        }
+        result
+    }
+
+    /// Takes what the venue says of an order's state, whoever carried it.
+    ///
+    /// A finished state with more filled than is booked here is not believed yet: the order stays
+    /// live and short of fills until they come.
+    pub fn learn(
+        &mut self,
+        handle: Handle,
+        status: OrderStatus,
+        cum_qty: Qty,
+        venue_order_id: VenueOrderId,
+    ) {
+        self.change(handle, |order| {
+            if venue_order_id.0 != 0 {
+                order.venue_order_id = venue_order_id;
+            }
+            order.is_short_of_fills = cum_qty > order.filled;
+            if status.is_terminal() && order.is_short_of_fills {
+                order.is_unknown = true;
+                order.advance(OrderStatus::New);
+                return;
+            }
+            order.advance(status);
+            order.is_unknown = false;
+        });
+    }
+
+    /// Books a fill on the order. It may exceed the order's quantity only by the venue's mistake;
+    /// position follows the fill in any case.
+    pub fn fill(&mut self, handle: Handle, qty: Qty) {
+        self.change(handle, |order| {
+            order.filled = order.filled.checked_add(qty).unwrap_or(Qty::MAX);
+            order.is_short_of_fills = false;
+            let status = if order.filled >= order.qty {
+                OrderStatus::Filled
+            } else {
+                OrderStatus::PartiallyFilled
+            };
+            order.advance(status);
+        });
+    }
+
+    /// Takes price and quantity of a report of an amendment.
+    pub fn amend(&mut self, handle: Handle, report: &ExecutionReport) {
+        self.change(handle, |order| {
+            order.price = report.price;
+            order.qty = report.qty;
+        });
+    }
+
+    fn enlist(&mut self, handle: Handle) {
+        let slot = usize::from(handle.0);
+        self.live[self.live_count] = handle.0;
+        self.slots[slot].live_index = self.live_count as u16;
+        self.live_count += 1;
+        self.count(handle, 1);
+    }
+    fn delist(&mut self, handle: Handle) {
+        let slot = usize::from(handle.0);
+        let index = self.slots[slot].live_index;
+        if index == NOT_LIVE {
+            return;
+        }
+        self.slots[slot].live_index = NOT_LIVE;
+        self.live_count -= 1;
+        let moved = self.live[self.live_count];
+        if moved != handle.0 {
+            self.live[usize::from(index)] = moved;
+            self.slots[usize::from(moved)].live_index = index;
+        }
+    }
+    /// Adds (`sign` 1) or takes out (−1) what the order contributes to the sums.
+    fn count(&mut self, handle: Handle, sign: i32) {
+        let order = &self.slots[usize::from(handle.0)];
+        if order.live_index == NOT_LIVE {
+            return;
+        }
+        if order.is_unknown {
+            self.unknown_count = self.unknown_count.wrapping_add_signed(sign);
+        }
+        let Some(working) = self.working.get_mut(order.symbol.index()) else { return };
+        let leaves = i128::from(order.leaves_qty().units()) * i128::from(sign);
+        let (all, reducing) = match order.side {
+            Side::Buy => (&mut working.buy, &mut working.buy_reducing),
+            Side::Sell => (&mut working.sell, &mut working.sell_reducing),
+        };
+        *all += leaves;
+        if order.reduce_only {
+            *reducing += leaves;
+        }
+        working.count = working.count.wrapping_add_signed(sign);
+    }
+}
+
+#[inline]
+const fn slot_of(sequence: u32) -> usize {
+    sequence as usize & (ORDER_SLOTS - 1)
+}
+
+#[cfg(test)]
+mod tests;

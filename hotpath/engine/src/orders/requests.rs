@@ -1,0 +1,61 @@
+//! Which answer belongs to which order.
+
+use schema::{RequestId, RequestKind};
+
+use super::Handle;
+
+/// Requests remembered: ten seconds of the venue's order budget, three times over.
+const REQUESTS_REMEMBERED: usize = 1024;
+
+/// A request that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Its number.
+    pub id: RequestId,
+    /// What it asked.
+    pub kind: RequestKind,
+    /// About which order.
+    pub handle: Handle,
+    /// Name of that order, in case its slot was taken by another since.
+    pub order: schema::OrderRef,
+}
+
+/// Requests by number: a ring, because numbers are consecutive.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    ring: Box<[Option<Request>]>,
+    last: u64,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Requests {
+    /// Allocates the ring; nothing allocates afterwards.
+    pub fn new() -> Self {
+        Self { ring: vec![None; REQUESTS_REMEMBERED].into_boxed_slice(), last: 0 }
+    }
+    /// Numbers a new request; the first is 1. One that was never answered is forgotten after a
+    /// thousand younger ones: its order is asked about by time-out long before.
+    pub fn open(
+        &mut self,
+        kind: RequestKind,
+        handle: Handle,
+        order: schema::OrderRef,
+    ) -> RequestId {
+        self.last += 1;
+        let id = RequestId(self.last);
+        self.ring[Self::slot(id)] = Some(Request { id, kind, handle, order });
+        id
+    }
+    /// Takes out the request an answer belongs to; a second answer finds nothing.
+    pub fn close(&mut self, id: RequestId) -> Option<Request> {
+        self.ring[Self::slot(id)].take_if(|request| request.id == id)
+    }
+    const fn slot(id: RequestId) -> usize {
+        id.0 as usize % REQUESTS_REMEMBERED
+    }
+}
