@@ -23,6 +23,9 @@ pub struct VenueConfig {
     pub maker_fee_ppm: i64,
     /// Fee of a taker fill in millionths of the notional.
     pub taker_fee_ppm: i64,
+    /// Added to order and trade ids, below 5e15; `None` takes Unix seconds × 1,000,000, so that runs
+    /// recorded in one database do not share ids.
+    pub first_id: Option<i64>,
     /// Weight and order-count limits.
     pub limits: RateLimitConfig,
     /// Lifetimes and heartbeats.
@@ -46,6 +49,7 @@ impl Default for VenueConfig {
             accounts: Vec::new(),
             maker_fee_ppm: 200,
             taker_fee_ppm: 500,
+            first_id: None,
             limits: RateLimitConfig::default(),
             lifetimes: Lifetimes::default(),
             queue_frames_max: 16_384,

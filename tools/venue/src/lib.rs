@@ -3,39 +3,40 @@
 //! [`spawn`] puts the simulated venue of `backtest` on sockets: REST, market streams, user data and
 //! the WebSocket API, with accounts, signatures, filters and rate limits, so that every process of
 //! the system (and clients no one here wrote) can trade with no account and no internet.
+//!
+//! One thread owns the exchange; connections are tasks that send it closures and own a bounded
+//! queue of frames each. Its clock is now: a recorded market is played at its own pace (or faster)
+//! with all times rewritten. A plain port on loopback serves the same paths to clients that cannot
+//! be given a certificate authority, and `/shrike/ledger` and `/shrike/stats` to no one else.
+//!
+//! Left out: conditional orders (refused with -4120), hedge mode, isolated margin, RSA keys,
+//! permessage-deflate, COIN-M rows in all-market streams.
 
+mod admin;
+mod auth;
 mod config;
+mod core;
 mod credentials;
 mod handle;
+mod history;
+mod hub;
+mod limits;
+mod ops;
+mod params;
+mod refusal;
+mod rest;
+mod server;
+mod socket;
+mod source;
+mod start;
+mod streams;
+mod tls;
+mod topic;
+mod users;
+mod wire;
+mod wsapi;
 
-pub use config::{
-    AccountSetup, AtEnd, Lifetimes, MarketSource, RateLimitConfig, VenueConfig,
-};
+pub use config::{AccountSetup, AtEnd, Lifetimes, MarketSource, RateLimitConfig, VenueConfig};
 pub use credentials::Credentials;
 pub use handle::Handle;
-
-/// Starts a venue and returns when its ports are bound.
-///
-/// # Errors
-/// A port in use, an unreadable tape, a directory that cannot be written.
-pub fn spawn(_config: VenueConfig) -> anyhow::Result<Handle> {
-    anyhow::bail!("the venue's sockets are not connected yet")
-}
-
-/// Runs a venue until `shutdown` turns true; `ready` is called once with the running venue.
-///
-/// # Errors
-/// As [`spawn`].
-pub fn run(
-    config: VenueConfig,
-    shutdown: &std::sync::atomic::AtomicBool,
-    ready: impl FnOnce(&Handle),
-) -> anyhow::Result<()> {
-    let handle = spawn(config)?;
-    ready(&handle);
-    while !shutdown.load(std::sync::atomic::Ordering::Relaxed) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    handle.stop();
-    Ok(())
-}
+pub use start::{run, spawn};

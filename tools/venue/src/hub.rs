@@ -1,0 +1,429 @@
+//! Market subscriptions: which connection hears which stream, and the frames of each stream.
+//!
+//! A frame is written once a stream, and once more in the combined wrapper if someone wants that;
+//! all subscribers share the bytes. A connection that does not read is dropped, never waited for.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, atomic::Ordering},
+};
+
+use backtest::{DepthUpdate, Exchange, MarketUpdate, OrderUpdate};
+use schema::{Level, Mark, Price, Qty, Side, SymbolId};
+use tokio::sync::mpsc::Sender;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    core::Stats,
+    history::History,
+    topic::{INTERVALS, Route, Topic},
+    wire::{
+        Format,
+        json::Json,
+        market::{self, Aggregate, DepthIds},
+    },
+};
+
+/// A WebSocket connection of the streams.
+pub(crate) type ConnectionId = u64;
+
+/// Market subscriptions and their state.
+pub(crate) struct Hub {
+    formats: Arc<[Format]>,
+    stats: Arc<Stats>,
+    connections: HashMap<ConnectionId, Connection>,
+    topics: HashMap<Topic, Vec<Subscription>>,
+    /// Changes not yet sent, by diff stream.
+    diffs: HashMap<(SymbolId, u16), PendingDiff>,
+    /// Last update id sent, by partial or diff stream.
+    sent: HashMap<Topic, u64>,
+    marks: Vec<Option<Mark>>,
+    next_connection: ConnectionId,
+    last_tick_ms: i64,
+}
+
+struct Connection {
+    queue: Sender<Utf8Bytes>,
+    route: Route,
+    combined: bool,
+    /// Names subscribed, served or not.
+    names: Vec<String>,
+}
+
+struct Subscription {
+    connection: ConnectionId,
+    name: String,
+}
+
+#[derive(Default)]
+struct PendingDiff {
+    ids: DepthIds,
+    bids: BTreeMap<Price, Qty>,
+    asks: BTreeMap<Price, Qty>,
+}
+
+impl Hub {
+    /// No subscriptions.
+    pub(crate) fn new(formats: Arc<[Format]>, stats: Arc<Stats>) -> Self {
+        let marks = vec![None; formats.len()];
+        Self {
+            formats,
+            stats,
+            connections: HashMap::new(),
+            topics: HashMap::new(),
+            diffs: HashMap::new(),
+            sent: HashMap::new(),
+            marks,
+            next_connection: 1,
+            last_tick_ms: 0,
+        }
+    }
+
+    /// Takes a connection in; its frames go to `queue`.
+    pub(crate) fn connect(
+        &mut self,
+        queue: Sender<Utf8Bytes>,
+        route: Route,
+        combined: bool,
+    ) -> ConnectionId {
+        let id = self.next_connection;
+        self.next_connection += 1;
+        self.connections.insert(id, Connection { queue, route, combined, names: Vec::new() });
+        id
+    }
+
+    /// Forgets a connection; dropping its queue ends its task.
+    pub(crate) fn disconnect(&mut self, id: ConnectionId) {
+        if self.connections.remove(&id).is_none() {
+            return;
+        }
+        self.topics.retain(|_, subscriptions| {
+            subscriptions.retain(|subscription| subscription.connection != id);
+            !subscriptions.is_empty()
+        });
+    }
+
+    /// Whether the connection is still here.
+    pub(crate) fn is_connected(&self, id: ConnectionId) -> bool {
+        self.connections.contains_key(&id)
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Subscribes to a stream; foreign and unknown ones are taken and stay silent.
+    pub(crate) fn subscribe(&mut self, id: ConnectionId, name: &str) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.names.iter().any(|known| known == name) {
+            return;
+        }
+        connection.names.push(name.to_owned());
+        let route = connection.route;
+        if let Some(topic) = Topic::parse(name, &self.formats)
+            && topic.route() == route
+        {
+            let subscription = Subscription { connection: id, name: name.to_owned() };
+            self.topics.entry(topic).or_default().push(subscription);
+        }
+    }
+
+    /// Ends a subscription; `false` if there was none.
+    pub(crate) fn unsubscribe(&mut self, id: ConnectionId, name: &str) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        let Some(index) = connection.names.iter().position(|known| known == name) else {
+            return false;
+        };
+        connection.names.remove(index);
+        if let Some(topic) = Topic::parse(name, &self.formats)
+            && let Some(subscriptions) = self.topics.get_mut(&topic)
+        {
+            subscriptions.retain(|known| known.connection != id || known.name != name);
+            if subscriptions.is_empty() {
+                self.topics.remove(&topic);
+            }
+        }
+        true
+    }
+
+    /// Names subscribed.
+    pub(crate) fn names(&self, id: ConnectionId) -> &[String] {
+        self.connections.get(&id).map_or(&[], |connection| connection.names.as_slice())
+    }
+
+    /// Whether frames of the connection are wrapped.
+    pub(crate) fn combined(&mut self, id: ConnectionId) -> Option<&mut bool> {
+        self.connections.get_mut(&id).map(|connection| &mut connection.combined)
+    }
+
+    /// Sends one frame to one connection, wrapped as it wants under `name`.
+    pub(crate) fn send_named(&mut self, id: ConnectionId, name: &str, text: &str) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let frame = if connection.combined { wrap(name, text) } else { text.into() };
+        self.send(id, frame);
+    }
+
+    /// Sends one frame as it is; a full queue ends the connection.
+    pub(crate) fn send(&mut self, id: ConnectionId, frame: Utf8Bytes) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if connection.queue.try_send(frame).is_err() {
+            if !connection.queue.is_closed() {
+                log::warn!("stream connection {id} reads too slowly and is cut");
+                self.stats.slow_cut.fetch_add(1, Ordering::Relaxed);
+            }
+            self.disconnect(id);
+        }
+    }
+
+    fn has(&self, topic: Topic) -> bool {
+        self.topics.contains_key(&topic)
+    }
+
+    fn publish(&mut self, topic: Topic, text: String) {
+        let Some(subscriptions) = self.topics.get(&topic) else { return };
+        let raw = Utf8Bytes::from(text);
+        let mut wrapped: Option<(&str, Utf8Bytes)> = None;
+        let mut slow = Vec::new();
+        for subscription in subscriptions {
+            let Some(connection) = self.connections.get(&subscription.connection) else { continue };
+            let frame = if !connection.combined {
+                raw.clone()
+            } else {
+                match &wrapped {
+                    Some((name, frame)) if *name == subscription.name => frame.clone(),
+                    _ => {
+                        let frame = wrap(&subscription.name, raw.as_str());
+                        wrapped = Some((&subscription.name, frame.clone()));
+                        frame
+                    }
+                }
+            };
+            if connection.queue.try_send(frame).is_err() {
+                slow.push((subscription.connection, connection.queue.is_closed()));
+            }
+        }
+        for (id, is_closed) in slow {
+            if !is_closed && self.is_connected(id) {
+                log::warn!("stream connection {id} reads too slowly and is cut");
+                self.stats.slow_cut.fetch_add(1, Ordering::Relaxed);
+            }
+            self.disconnect(id);
+        }
+    }
+
+    /// Fans out one market event; `closed` is an aggregate it closed.
+    pub(crate) fn market(
+        &mut self,
+        update: &MarketUpdate,
+        closed: Option<&Aggregate>,
+        now_ms: i64,
+    ) {
+        let symbol = update.symbol();
+        let formats = Arc::clone(&self.formats);
+        let Some(format) = formats.get(symbol.index()) else { return };
+        if let Some(aggregate) = closed {
+            self.aggregate(symbol, aggregate, now_ms);
+        }
+        match update {
+            MarketUpdate::BookTicker(ticker) => {
+                for topic in [Topic::BookTicker(symbol), Topic::AllBookTickers] {
+                    if self.has(topic) {
+                        self.publish(topic, market::book_ticker(format, ticker));
+                    }
+                }
+            }
+            MarketUpdate::Trade(trade) => {
+                if self.has(Topic::Trade(symbol)) {
+                    self.publish(Topic::Trade(symbol), market::trade(format, trade));
+                }
+            }
+            MarketUpdate::Mark(mark) => {
+                self.marks[symbol.index()] = Some(*mark);
+                if self.has(Topic::Mark(symbol, 1)) {
+                    self.publish(Topic::Mark(symbol, 1), market::mark(format, mark, now_ms));
+                }
+            }
+            MarketUpdate::Depth(depth) => self.depth(symbol, format, depth),
+        }
+    }
+
+    fn aggregate(&mut self, symbol: SymbolId, aggregate: &Aggregate, now_ms: i64) {
+        let topic = Topic::AggTrade(symbol);
+        if self.has(topic) {
+            let text = market::agg_trade(&self.formats[symbol.index()], aggregate, now_ms);
+            self.publish(topic, text);
+        }
+    }
+
+    fn depth(&mut self, symbol: SymbolId, format: &Format, update: &DepthUpdate) {
+        let head = &update.head;
+        let ids = DepthIds {
+            first: head.first_update_id,
+            last: head.last_update_id,
+            previous: head.previous_update_id,
+            transaction_ms: head.transaction_time.ms(),
+            event_ms: head.event_time.ms(),
+        };
+        if self.has(Topic::Depth(symbol, 0)) {
+            let text = market::depth(format, &ids, &update.bids, &update.asks);
+            self.publish(Topic::Depth(symbol, 0), text);
+        }
+        for speed in [100, 250, 500] {
+            let topic = Topic::Depth(symbol, speed);
+            if !self.has(topic) {
+                self.diffs.remove(&(symbol, speed));
+                self.sent.remove(&topic);
+                continue;
+            }
+            let previous = *self.sent.entry(topic).or_insert(ids.previous);
+            let pending = self.diffs.entry((symbol, speed)).or_insert_with(|| PendingDiff {
+                ids: DepthIds { previous, ..ids },
+                ..PendingDiff::default()
+            });
+            pending.ids.last = ids.last;
+            pending.ids.transaction_ms = ids.transaction_ms;
+            pending.bids.extend(update.bids.iter().map(|level| (level.price, level.qty)));
+            pending.asks.extend(update.asks.iter().map(|level| (level.price, level.qty)));
+        }
+    }
+
+    /// A liquidation.
+    pub(crate) fn force_order(&mut self, update: &OrderUpdate) {
+        let symbol = update.order.symbol;
+        let formats = Arc::clone(&self.formats);
+        let Some(format) = formats.get(symbol.index()) else { return };
+        for topic in [Topic::ForceOrder(symbol), Topic::AllForceOrders] {
+            if self.has(topic) {
+                self.publish(topic, force_order(format, update));
+            }
+        }
+    }
+
+    /// Sends what streams of a fixed pace have gathered.
+    pub(crate) fn tick(&mut self, now_ms: i64, exchange: &Exchange, history: &mut History) {
+        let last_ms = core::mem::replace(&mut self.last_tick_ms, now_ms);
+        let crossed = |every_ms: i64| last_ms.div_euclid(every_ms) != now_ms.div_euclid(every_ms);
+        for index in 0..self.formats.len() {
+            let symbol = SymbolId(index as u16);
+            if let Some(aggregate) = history.close_aggregate(symbol, now_ms) {
+                self.aggregate(symbol, &aggregate, now_ms);
+            }
+            for speed in [100u16, 250, 500] {
+                if crossed(i64::from(speed)) {
+                    self.tick_depth(symbol, speed, now_ms, exchange);
+                }
+            }
+            if crossed(250) {
+                self.tick_klines(symbol, last_ms, now_ms, history);
+            }
+            if crossed(3_000)
+                && self.has(Topic::Mark(symbol, 3))
+                && let Some(mark) = self.marks[index]
+            {
+                let text = market::mark(&self.formats[index], &mark, now_ms);
+                self.publish(Topic::Mark(symbol, 3), text);
+            }
+        }
+        for every_s in [1u8, 3] {
+            if crossed(i64::from(every_s) * 1_000) && self.has(Topic::AllMarks(every_s)) {
+                self.publish(Topic::AllMarks(every_s), self.all_marks(now_ms));
+            }
+        }
+    }
+
+    fn all_marks(&self, now_ms: i64) -> String {
+        let mut json = Json::new();
+        json.open_list();
+        for (format, mark) in self.formats.iter().zip(&self.marks) {
+            if let Some(mark) = mark {
+                json.raw(&market::mark(format, mark, now_ms));
+            }
+        }
+        json.close_list();
+        json.finish()
+    }
+
+    fn tick_depth(&mut self, symbol: SymbolId, speed: u16, now_ms: i64, exchange: &Exchange) {
+        let formats = Arc::clone(&self.formats);
+        let format = &formats[symbol.index()];
+        if let Some(mut pending) = self.diffs.remove(&(symbol, speed)) {
+            let topic = Topic::Depth(symbol, speed);
+            pending.ids.event_ms = now_ms;
+            self.sent.insert(topic, pending.ids.last);
+            let level = |(&price, &qty): (&Price, &Qty)| Level { price, qty };
+            let bids: Vec<Level> = pending.bids.iter().rev().map(level).collect();
+            let asks: Vec<Level> = pending.asks.iter().map(level).collect();
+            self.publish(topic, market::depth(format, &pending.ids, &bids, &asks));
+        }
+        for levels in [5u8, 10, 20] {
+            let topic = Topic::Partial(symbol, levels, speed);
+            let (true, Some(book)) = (self.has(topic), exchange.book(symbol)) else { continue };
+            let last = book.last_update_id();
+            let previous = self.sent.insert(topic, last).unwrap_or(last.saturating_sub(1));
+            if previous == last {
+                continue;
+            }
+            let ids = DepthIds {
+                first: previous + 1,
+                last,
+                previous,
+                transaction_ms: now_ms,
+                event_ms: now_ms,
+            };
+            let bids = book.levels(Side::Buy, usize::from(levels));
+            let asks = book.levels(Side::Sell, usize::from(levels));
+            self.publish(topic, market::depth(format, &ids, &bids, &asks));
+        }
+    }
+
+    fn tick_klines(&mut self, symbol: SymbolId, last_ms: i64, now_ms: i64, history: &History) {
+        let formats = Arc::clone(&self.formats);
+        let format = &formats[symbol.index()];
+        let past = history.past(symbol);
+        for (index, (interval, length_ms)) in INTERVALS.iter().enumerate() {
+            let topic = Topic::Kline(symbol, index as u8);
+            if !self.has(topic) {
+                continue;
+            }
+            // The last two: one may have closed since the tick before.
+            for candle in past.candles[index].iter().rev().take(2).rev() {
+                let end_ms = candle.open_ms + length_ms;
+                let closed = end_ms <= now_ms;
+                if !closed || end_ms > last_ms {
+                    let text = market::kline(format, interval, candle, closed, now_ms);
+                    self.publish(topic, text);
+                }
+            }
+        }
+    }
+}
+
+/// `{"stream":"…","data":…}`
+fn wrap(name: &str, text: &str) -> Utf8Bytes {
+    let mut json = Json::new();
+    json.open().text("stream", name).key("data").raw(text).close();
+    Utf8Bytes::from(json.finish())
+}
+
+fn force_order(format: &Format, update: &OrderUpdate) -> String {
+    let order = &update.order;
+    let mut json = Json::new();
+    json.open().text("e", "forceOrder").number("E", update.time_ms).key("o").open();
+    json.text("s", &format.name)
+        .text("S", order.side.as_str())
+        .text("o", "LIMIT")
+        .text("f", "IOC")
+        .decimal("q", order.qty.units(), format.qty_decimals)
+        .decimal("p", order.price.units(), format.price_decimals)
+        .decimal("ap", order.avg_price.units(), format.price_decimals)
+        .text("X", order.status.as_str())
+        .decimal("l", update.last_qty.units(), format.qty_decimals)
+        .decimal("z", order.executed_qty.units(), format.qty_decimals)
+        .number("T", update.time_ms)
+        .text("ps", &format.name)
+        .number("st", 1)
+        .close()
+        .close();
+    json.finish()
+}

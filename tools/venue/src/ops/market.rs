@@ -1,0 +1,233 @@
+//! Public operations on the present market (PROTOCOL 3.2).
+
+use schema::{Side, SymbolId};
+
+use super::{Answer, Context};
+use crate::{
+    params::Params,
+    refusal::Refusal,
+    topic::interval_index,
+    wire::{json::Json, market::levels},
+};
+
+/// Book depths the venue serves.
+const DEPTH_LIMITS: [usize; 7] = [5, 10, 20, 50, 100, 500, 1000];
+
+/// `GET ping`
+pub(crate) fn ping(_: &mut Context<'_>, _: &Params) -> Answer {
+    Ok("{}".to_owned())
+}
+
+/// `GET time`
+pub(crate) fn time(context: &mut Context<'_>, _: &Params) -> Answer {
+    Ok(format!("{{\"serverTime\":{}}}", context.now_ms))
+}
+
+/// `GET depth`
+pub(crate) fn depth(context: &mut Context<'_>, params: &Params) -> Answer {
+    let symbol = context.symbol(params)?;
+    let limit = params.integer("limit")?.unwrap_or(500);
+    let limit = usize::try_from(limit).unwrap_or(0);
+    if !DEPTH_LIMITS.contains(&limit) {
+        return Err(Refusal::bad(-4021, format!("{limit} is not valid depth limit.")));
+    }
+    let format = &context.core.formats[symbol.index()];
+    let mut json = Json::new();
+    json.open();
+    match context.core.exchange.snapshot(symbol, limit) {
+        Some(book) => {
+            json.unsigned("lastUpdateId", book.head.last_update_id)
+                .number("E", context.now_ms)
+                .number("T", book.head.transaction_time.ms());
+            levels(&mut json, "bids", format, &book.bids);
+            levels(&mut json, "asks", format, &book.asks);
+        }
+        None => {
+            json.number("lastUpdateId", 0).number("E", context.now_ms).number("T", 0);
+            levels(&mut json, "bids", format, &[]);
+            levels(&mut json, "asks", format, &[]);
+        }
+    }
+    json.close();
+    Ok(json.finish())
+}
+
+/// One object for a named symbol, a list of all otherwise.
+fn one_or_all(
+    context: &mut Context<'_>,
+    params: &Params,
+    one: impl Fn(&mut Context<'_>, SymbolId, &mut Json),
+) -> Answer {
+    let mut json = Json::new();
+    match context.symbol_if_any(params)? {
+        Some(symbol) => one(context, symbol, &mut json),
+        None => {
+            json.open_list();
+            for symbol in context.symbols() {
+                one(context, symbol, &mut json);
+            }
+            json.close_list();
+        }
+    }
+    Ok(json.finish())
+}
+
+/// `GET ticker/bookTicker`, `ticker.book`
+pub(crate) fn book_ticker(context: &mut Context<'_>, params: &Params) -> Answer {
+    one_or_all(context, params, |context, symbol, json| {
+        let format = &context.core.formats[symbol.index()];
+        let (price, qty) = (format.price_decimals, format.qty_decimals);
+        let book = context.core.exchange.book(symbol);
+        let best = |side| {
+            let levels = book.map(|book| book.levels(side, 1)).unwrap_or_default();
+            levels.first().copied().unwrap_or_default()
+        };
+        let (mut bid, mut ask) = (best(Side::Buy), best(Side::Sell));
+        let mut update_id = book.map_or(0, |book| book.last_update_id());
+        if let Some(ticker) = book.and_then(|book| book.ticker()) {
+            (bid.price, bid.qty) = (ticker.bid_price, ticker.bid_qty);
+            (ask.price, ask.qty) = (ticker.ask_price, ticker.ask_qty);
+            update_id = update_id.max(ticker.update_id);
+        }
+        json.open()
+            .unsigned("lastUpdateId", update_id)
+            .text("symbol", &format.name)
+            .decimal("bidPrice", bid.price.units(), price)
+            .decimal("bidQty", bid.qty.units(), qty)
+            .decimal("askPrice", ask.price.units(), price)
+            .decimal("askQty", ask.qty.units(), qty)
+            .number("time", context.now_ms)
+            .close();
+    })
+}
+
+/// `GET ticker/price`, `ticker.price`
+pub(crate) fn price(context: &mut Context<'_>, params: &Params) -> Answer {
+    one_or_all(context, params, |context, symbol, json| {
+        let format = &context.core.formats[symbol.index()];
+        json.open()
+            .text("symbol", &format.name)
+            .decimal("price", last_price(context, symbol), format.price_decimals)
+            .number("time", context.now_ms)
+            .close();
+    })
+}
+
+/// The last trade, or the mark before the first.
+fn last_price(context: &Context<'_>, symbol: SymbolId) -> i64 {
+    let mark = || context.core.exchange.mark(symbol).map_or(0, |mark| mark.mark_price.units());
+    context.core.history.past(symbol).last_price().unwrap_or_else(mark)
+}
+
+/// `GET ticker/24hr`
+pub(crate) fn day(context: &mut Context<'_>, params: &Params) -> Answer {
+    one_or_all(context, params, |context, symbol, json| {
+        let format = &context.core.formats[symbol.index()];
+        let past = context.core.history.past(symbol);
+        let since_ms = context.now_ms - 86_400_000;
+        let minutes = interval_index("1m").map(|index| &past.candles[index]);
+        let day = || minutes.into_iter().flatten().filter(|candle| candle.open_ms >= since_ms);
+        let last = last_price(context, symbol);
+        let open = day().next().map_or(last, |candle| candle.open);
+        let volume: i64 = day().map(|candle| candle.volume).sum();
+        let quote: i64 = day().map(|candle| candle.quote).sum();
+        let percent = if open == 0 {
+            0
+        } else {
+            i128::from(last - open) * 100 * i128::from(schema::SCALE) / i128::from(open)
+        };
+        let average = if volume == 0 {
+            last
+        } else {
+            (i128::from(quote) * i128::from(schema::SCALE) / i128::from(volume)) as i64
+        };
+        let decimals = format.price_decimals;
+        let last_qty = past.trades.back().map_or(0, |trade| trade.trade.qty.units());
+        json.open()
+            .text("symbol", &format.name)
+            .decimal("priceChange", last - open, decimals)
+            .text("priceChangePercent", &format!("{:.3}", percent as f64 / schema::SCALE as f64))
+            .decimal("weightedAvgPrice", average, decimals)
+            .decimal("lastPrice", last, decimals)
+            .decimal("lastQty", last_qty, format.qty_decimals)
+            .decimal("openPrice", open, decimals)
+            .decimal("highPrice", day().map(|c| c.high).max().unwrap_or(last), decimals)
+            .decimal("lowPrice", day().map(|c| c.low).min().unwrap_or(last), decimals)
+            .decimal("volume", volume, format.qty_decimals)
+            .decimal("quoteVolume", quote, 2)
+            .number("openTime", since_ms)
+            .number("closeTime", context.now_ms)
+            .number("firstId", day().next().map_or(0, |candle| candle.first))
+            .number("lastId", day().last().map_or(0, |candle| candle.last))
+            .number("count", day().map(|candle| candle.count).sum())
+            .close();
+    })
+}
+
+/// `GET premiumIndex`
+pub(crate) fn premium_index(context: &mut Context<'_>, params: &Params) -> Answer {
+    one_or_all(context, params, |context, symbol, json| {
+        let format = &context.core.formats[symbol.index()];
+        let mark = context.core.exchange.mark(symbol).copied().unwrap_or_default();
+        json.open()
+            .text("symbol", &format.name)
+            .decimal("markPrice", mark.mark_price.units(), 8)
+            .decimal("indexPrice", mark.index_price.units(), 8)
+            .decimal("estimatedSettlePrice", mark.index_price.units(), 8)
+            .decimal("lastFundingRate", mark.funding_rate_e8, 8)
+            .text("interestRate", "0.00010000")
+            .number("nextFundingTime", mark.next_funding_time.ms())
+            .number("time", context.now_ms)
+            .close();
+    })
+}
+
+/// `GET openInterest`: the positions of the venue's own accounts.
+pub(crate) fn open_interest(context: &mut Context<'_>, params: &Params) -> Answer {
+    let symbol = context.symbol(params)?;
+    let format = &context.core.formats[symbol.index()];
+    let total: i64 = (0..context.core.account_count)
+        .flat_map(|account| context.core.exchange.positions(backtest::AccountId(account as u32)))
+        .filter(|position| position.symbol == symbol)
+        .map(|position| position.qty.abs().units())
+        .sum();
+    let mut json = Json::new();
+    json.open()
+        .decimal("openInterest", total, format.qty_decimals)
+        .text("symbol", &format.name)
+        .number("time", context.now_ms)
+        .close();
+    Ok(json.finish())
+}
+
+/// `GET exchangeInfo`
+pub(crate) fn exchange_info(context: &mut Context<'_>, _: &Params) -> Answer {
+    let limits = context.core.meter.config();
+    let mut json = Json::new();
+    json.open()
+        .text("timezone", "UTC")
+        .number("serverTime", context.now_ms)
+        .text("futuresType", "U_MARGINED")
+        .key("rateLimits")
+        .open_list();
+    for (kind, interval, count, limit) in [
+        ("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_1m_max),
+        ("ORDERS", "MINUTE", 1, limits.orders_1m_max),
+        ("ORDERS", "SECOND", 10, limits.orders_10s_max),
+    ] {
+        json.open()
+            .text("rateLimitType", kind)
+            .text("interval", interval)
+            .number("intervalNum", count)
+            .number("limit", i64::from(limit))
+            .close();
+    }
+    json.close_list().key("exchangeFilters").raw("[]").key("assets").open_list().open();
+    json.text("asset", "USDT").flag("marginAvailable", true).text("autoAssetExchange", "-10000");
+    json.close().close_list().key("symbols").open_list();
+    for rules in &context.core.exchange.config().symbols {
+        crate::wire::rules::symbol(&mut json, rules);
+    }
+    json.close_list().close();
+    Ok(json.finish())
+}

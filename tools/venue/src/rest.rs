@@ -1,0 +1,302 @@
+//! REST: which path does what, at which weight and with which security (PROTOCOL 3).
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Response, StatusCode, header::HeaderValue};
+
+use crate::{
+    core::wall_ms,
+    limits::{OrderCounts, Pool},
+    ops::{Context, Operation, account, history, market, orders},
+    params::Params,
+    refusal::Refusal,
+    server::Shared,
+};
+
+/// What a caller must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Nothing.
+    Open,
+    /// An API key.
+    Key,
+    /// An API key and a signature.
+    Signed,
+}
+
+/// Request weight, fixed or by parameters.
+#[derive(Clone, Copy)]
+pub(crate) enum Weight {
+    /// Always so much.
+    Fixed(u32),
+    /// With a symbol, without.
+    Symbol(u32, u32),
+    /// `depth`: by the number of levels.
+    Depth,
+    /// `klines`: by the number of rows.
+    Klines,
+}
+
+impl Weight {
+    /// The weight of a request with these parameters.
+    pub(crate) fn of(self, params: &Params) -> u32 {
+        let limit = params.get("limit").and_then(|text| text.parse::<u32>().ok()).unwrap_or(500);
+        match self {
+            Self::Fixed(weight) => weight,
+            Self::Symbol(with, _) if params.get("symbol").is_some() => with,
+            Self::Symbol(_, without) => without,
+            Self::Depth => match limit {
+                0..=50 => 2,
+                51..=100 => 5,
+                101..=500 => 10,
+                _ => 20,
+            },
+            Self::Klines => match limit {
+                0..=99 => 1,
+                100..=499 => 2,
+                500..=1000 => 5,
+                _ => 10,
+            },
+        }
+    }
+}
+
+/// One row of the table.
+struct Endpoint {
+    method: Method,
+    path: &'static str,
+    security: Security,
+    weight: Weight,
+    /// Orders counted in ten seconds and in a minute.
+    orders: (u32, u32),
+    run: Operation,
+}
+
+const fn row(
+    method: Method,
+    path: &'static str,
+    security: Security,
+    weight: Weight,
+    run: Operation,
+) -> Endpoint {
+    Endpoint { method, path, security, weight, orders: (0, 0), run }
+}
+
+const fn counted(
+    method: Method,
+    path: &'static str,
+    weight: u32,
+    orders: (u32, u32),
+    run: Operation,
+) -> Endpoint {
+    Endpoint {
+        method,
+        path,
+        security: Security::Signed,
+        weight: Weight::Fixed(weight),
+        orders,
+        run,
+    }
+}
+
+use Security::{Key, Open, Signed};
+use Weight::{Fixed, Symbol};
+
+/// All endpoints; a path that is not here is answered 404 in HTML, as on production.
+static ENDPOINTS: &[Endpoint] = &[
+    row(Method::GET, "/fapi/v1/ping", Open, Fixed(1), market::ping),
+    row(Method::GET, "/fapi/v1/time", Open, Fixed(1), market::time),
+    row(Method::GET, "/fapi/v1/exchangeInfo", Open, Fixed(1), market::exchange_info),
+    row(Method::GET, "/fapi/v1/depth", Open, Weight::Depth, market::depth),
+    row(Method::GET, "/fapi/v1/trades", Open, Fixed(5), history::trades),
+    row(Method::GET, "/fapi/v1/aggTrades", Open, Fixed(20), history::agg_trades),
+    row(Method::GET, "/fapi/v1/klines", Open, Weight::Klines, history::klines),
+    row(Method::GET, "/fapi/v1/premiumIndex", Open, Symbol(1, 10), market::premium_index),
+    row(Method::GET, "/fapi/v1/fundingRate", Open, Fixed(0), history::funding_rate),
+    row(Method::GET, "/fapi/v1/fundingInfo", Open, Fixed(0), history::funding_info),
+    row(Method::GET, "/fapi/v1/openInterest", Open, Fixed(1), market::open_interest),
+    row(Method::GET, "/fapi/v1/ticker/bookTicker", Open, Symbol(2, 5), market::book_ticker),
+    row(Method::GET, "/fapi/v1/ticker/price", Open, Symbol(1, 2), market::price),
+    row(Method::GET, "/fapi/v2/ticker/price", Open, Symbol(1, 2), market::price),
+    row(Method::GET, "/fapi/v1/ticker/24hr", Open, Symbol(1, 40), market::day),
+    counted(Method::POST, "/fapi/v1/order", 0, (1, 1), orders::place),
+    counted(Method::PUT, "/fapi/v1/order", 0, (1, 1), orders::modify),
+    row(Method::DELETE, "/fapi/v1/order", Signed, Fixed(1), orders::cancel),
+    row(Method::GET, "/fapi/v1/order", Signed, Fixed(1), orders::status),
+    counted(Method::POST, "/fapi/v1/order/test", 0, (1, 1), orders::test),
+    counted(Method::POST, "/fapi/v1/batchOrders", 5, (5, 1), orders::place_batch),
+    counted(Method::PUT, "/fapi/v1/batchOrders", 5, (5, 1), orders::modify_batch),
+    row(Method::DELETE, "/fapi/v1/batchOrders", Signed, Fixed(1), orders::cancel_batch),
+    row(Method::GET, "/fapi/v1/openOrder", Signed, Fixed(1), orders::open_order),
+    row(Method::GET, "/fapi/v1/openOrders", Signed, Symbol(1, 40), orders::open_orders),
+    row(Method::GET, "/fapi/v1/allOrders", Signed, Fixed(5), orders::all_orders),
+    row(Method::DELETE, "/fapi/v1/allOpenOrders", Signed, Fixed(1), orders::cancel_all),
+    row(Method::POST, "/fapi/v1/countdownCancelAll", Signed, Fixed(10), orders::countdown),
+    row(Method::GET, "/fapi/v2/account", Signed, Fixed(5), account::account_v2),
+    row(Method::GET, "/fapi/v3/account", Signed, Fixed(5), account::account_v3),
+    row(Method::GET, "/fapi/v2/balance", Signed, Fixed(5), account::balance),
+    row(Method::GET, "/fapi/v3/balance", Signed, Fixed(5), account::balance),
+    row(Method::GET, "/fapi/v2/positionRisk", Signed, Fixed(5), account::position_v2),
+    row(Method::GET, "/fapi/v3/positionRisk", Signed, Fixed(5), account::position_v3),
+    row(Method::GET, "/fapi/v1/symbolConfig", Signed, Fixed(5), account::symbol_config),
+    row(Method::GET, "/fapi/v1/accountConfig", Signed, Fixed(5), account::account_config),
+    row(Method::POST, "/fapi/v1/leverage", Signed, Fixed(1), account::set_leverage),
+    row(Method::POST, "/fapi/v1/marginType", Signed, Fixed(1), account::set_margin_type),
+    row(Method::GET, "/fapi/v1/positionSide/dual", Signed, Fixed(30), account::position_mode),
+    row(Method::POST, "/fapi/v1/positionSide/dual", Signed, Fixed(1), account::set_position_mode),
+    row(Method::GET, "/fapi/v1/multiAssetsMargin", Signed, Fixed(30), account::multi_assets),
+    row(Method::POST, "/fapi/v1/multiAssetsMargin", Signed, Fixed(1), account::set_multi_assets),
+    row(Method::GET, "/fapi/v1/leverageBracket", Signed, Fixed(1), account::leverage_bracket),
+    row(Method::GET, "/fapi/v1/commissionRate", Signed, Fixed(20), account::commission_rate),
+    row(Method::GET, "/fapi/v1/userTrades", Signed, Fixed(5), account::user_trades),
+    row(Method::GET, "/fapi/v1/income", Signed, Fixed(30), account::income),
+    row(Method::GET, "/fapi/v1/rateLimit/order", Signed, Fixed(1), account::order_limits),
+    row(Method::POST, "/fapi/v1/listenKey", Key, Fixed(1), account::listen_key),
+    row(Method::PUT, "/fapi/v1/listenKey", Key, Fixed(1), account::listen_key_refresh),
+    row(Method::DELETE, "/fapi/v1/listenKey", Key, Fixed(1), account::listen_key_stop),
+    counted(Method::POST, "/fapi/v1/algoOrder", 0, (1, 1), account::no_algo),
+    row(Method::GET, "/fapi/v1/algoOrder", Signed, Fixed(1), account::no_algo),
+    row(Method::DELETE, "/fapi/v1/algoOrder", Signed, Fixed(1), account::no_algo),
+    row(Method::DELETE, "/fapi/v1/algoOpenOrders", Signed, Fixed(1), account::cancel_no_algo),
+    row(Method::GET, "/fapi/v1/openAlgoOrders", Signed, Symbol(1, 40), account::no_algo_orders),
+    row(Method::GET, "/fapi/v1/allAlgoOrders", Signed, Fixed(5), account::no_algo_orders),
+];
+
+/// A request, taken apart.
+pub(crate) struct Call<'a> {
+    /// Method.
+    pub(crate) method: &'a Method,
+    /// Path without query.
+    pub(crate) path: &'a str,
+    /// Query as sent.
+    pub(crate) query: &'a str,
+    /// Form body as sent.
+    pub(crate) body: &'a str,
+    /// Header `X-MBX-APIKEY`.
+    pub(crate) api_key: Option<&'a str>,
+    /// Who asks.
+    pub(crate) address: IpAddr,
+}
+
+/// Answers one request.
+pub(crate) async fn answer(shared: &Shared, call: &Call<'_>) -> Response<Full<Bytes>> {
+    let endpoint = ENDPOINTS.iter().find(|row| row.path == call.path && row.method == call.method);
+    let Some(endpoint) = endpoint else { return not_found() };
+    let params = Params::from_http(call.query, call.body);
+    let weight = endpoint.weight.of(&params);
+    let now_ms = wall_ms();
+    let charged = shared.meter.charge(Pool::Rest, call.address, weight, now_ms);
+    let (result, counts) = match charged {
+        Err(refusal) => (Err(refusal), None),
+        Ok(_) => run(shared, call, endpoint, params, now_ms).await,
+    };
+    let mut response = match result {
+        Ok(text) => json_response(StatusCode::OK, text),
+        Err(refusal) => refused(&refusal),
+    };
+    let used = shared.meter.used(Pool::Rest, call.address, now_ms);
+    let headers = response.headers_mut();
+    if !call.path.starts_with("/fapi/v1/funding") {
+        headers.insert("x-mbx-used-weight-1m", HeaderValue::from(used));
+    }
+    if let Some(counts) = counts {
+        headers.insert("x-mbx-order-count-10s", HeaderValue::from(counts.count_10s));
+        headers.insert("x-mbx-order-count-1m", HeaderValue::from(counts.count_1m));
+    }
+    response
+}
+
+async fn run(
+    shared: &Shared,
+    call: &Call<'_>,
+    endpoint: &'static Endpoint,
+    params: Params,
+    now_ms: i64,
+) -> (Result<String, Refusal>, Option<OrderCounts>) {
+    let account = match endpoint.security {
+        Open => Ok(0),
+        Key => shared.keys.account(call.api_key),
+        Signed => shared.keys.verify(call.api_key, &params, now_ms).map(|(account, _)| account),
+    };
+    let account = match account {
+        Ok(account) => account,
+        Err(refusal) => return (Err(refusal), None),
+    };
+    let (count_10s, count_1m) = endpoint.orders;
+    let counts = if count_1m == 0 {
+        None
+    } else {
+        match shared.meter.count_orders(account, count_10s, count_1m, now_ms) {
+            Ok(counts) => Some(counts),
+            Err(refusal) => return (Err(refusal), None),
+        }
+    };
+    let operation = endpoint.run;
+    let result = shared.core.call(move |core| {
+        let now_ms = core.now_ms();
+        operation(&mut Context { core, account, now_ms }, &params)
+    });
+    (result.await.and_then(|answer| answer), counts)
+}
+
+/// A JSON answer.
+pub(crate) fn json_response(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json;charset=UTF-8");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
+    response
+}
+
+/// An error body with its status and, where a limit was hit, `Retry-After`.
+pub(crate) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(refusal.http).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = json_response(status, refusal.body());
+    if let Some(seconds) = refusal.retry_after_s {
+        response.headers_mut().insert(hyper::header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// 404 in HTML: what the venue answers to a path it does not have.
+pub(crate) fn not_found() -> Response<Full<Bytes>> {
+    let page = "<html>\n<head><title>404 Not Found</title></head>\n<body>\n\
+                <center><h1>404 Not Found</h1></center>\n</body>\n</html>\n";
+    let mut response = Response::new(Full::new(Bytes::from_static(page.as_bytes())));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    let html = HeaderValue::from_static("text/html");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, html);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_is_listed_once() {
+        for (index, row) in ENDPOINTS.iter().enumerate() {
+            let same = ENDPOINTS[index + 1..]
+                .iter()
+                .any(|other| other.path == row.path && other.method == row.method);
+            assert!(!same, "{} {} is listed twice", row.method, row.path);
+        }
+    }
+
+    #[test]
+    fn weights_follow_the_parameters() {
+        let check = |weight: Weight, query: &str, expected: u32| {
+            assert_eq!(weight.of(&Params::from_http(query, "")), expected, "{query}");
+        };
+        check(Weight::Depth, "limit=50", 2);
+        check(Weight::Depth, "limit=100", 5);
+        check(Weight::Depth, "", 10);
+        check(Weight::Depth, "limit=1000", 20);
+        check(Weight::Klines, "limit=99", 1);
+        check(Weight::Klines, "limit=1500", 10);
+        check(Weight::Symbol(1, 40), "symbol=BTCUSDT", 1);
+        check(Weight::Symbol(1, 40), "", 40);
+    }
+}

@@ -1,0 +1,138 @@
+//! Listeners and the way of a request: WebSocket upgrade, admin, REST.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    admin,
+    auth::KeyRing,
+    config::VenueConfig,
+    core::{CoreHandle, Stats},
+    limits::Meter,
+    refusal::Refusal,
+    rest::{self, Call},
+    socket,
+};
+
+/// Largest form body in bytes.
+const BODY_BYTES_MAX: usize = 256 << 10;
+/// Longest TLS handshake and longest wait for a request's head.
+const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
+
+/// What all connections share.
+pub(crate) struct Shared {
+    /// The exchange's thread.
+    pub(crate) core: CoreHandle,
+    /// API keys.
+    pub(crate) keys: KeyRing,
+    /// Weights and order counts.
+    pub(crate) meter: Arc<Meter>,
+    /// Counters.
+    pub(crate) stats: Arc<Stats>,
+    /// As configured.
+    pub(crate) config: VenueConfig,
+    /// Turns true when the venue stops.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Accepts connections until the venue stops; without `tls` they are plain and may use `/shrike/*`.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    let mut stop = shared.stop.clone();
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    log::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            _ = stop.changed() => return,
+        };
+        tokio::spawn(connection(Arc::clone(&shared), stream, peer, tls.clone()));
+    }
+}
+
+async fn connection(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        log::debug!("no TCP_NODELAY: {error}");
+    }
+    match tls {
+        None => serve(shared, stream, peer.ip(), true).await,
+        Some(tls) => match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => serve(shared, stream, peer.ip(), false).await,
+            Ok(Err(error)) => log::debug!("TLS handshake with {peer}: {error}"),
+            Err(_) => log::debug!("TLS handshake with {peer} took too long"),
+        },
+    }
+}
+
+async fn serve<S>(shared: Arc<Shared>, stream: S, address: IpAddr, is_plain: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut stop = shared.stop.clone();
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(respond(&shared, request, address, is_plain).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::select! {
+        served = connection => if let Err(error) = served {
+            log::debug!("connection of {address}: {error}");
+        },
+        _ = stop.changed() => {}
+    }
+}
+
+async fn respond(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    address: IpAddr,
+    is_plain: bool,
+) -> Response<Full<Bytes>> {
+    if socket::is_upgrade(&request) {
+        return socket::upgrade(shared, request, address);
+    }
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let query = head.uri.query().unwrap_or_default();
+    if is_plain && path.starts_with("/shrike/") {
+        return admin::answer(shared, &head.method, path, query).await;
+    }
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return rest::refused(&Refusal::bad(-1101, "Too many parameters.")),
+    };
+    let Ok(body) = core::str::from_utf8(&body) else {
+        return rest::refused(&Refusal::bad(-1100, "Illegal characters found in a parameter."));
+    };
+    let api_key = head.headers.get("x-mbx-apikey").and_then(|value| value.to_str().ok());
+    let call = Call { method: &head.method, path, query, body, api_key, address };
+    rest::answer(shared, &call).await
+}

@@ -1,0 +1,259 @@
+//! Putting a venue together: market, exchange, accounts, listeners, threads.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use backtest::{
+    AccountConfig, Exchange, ExchangeConfig, Rules, Tape,
+    generator::{Generator, MarketConfig},
+};
+use schema::{Price, Qty, SCALE, SymbolName};
+use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    Credentials, Handle,
+    auth::KeyRing,
+    config::{AccountSetup, AtEnd, MarketSource, VenueConfig},
+    core::{Core, Stats, start, wall_ms},
+    credentials::write_private,
+    handle::Running,
+    limits::Meter,
+    server::{Shared, accept},
+    source::{Feed, Source},
+    tls::Authority,
+    users::Users,
+    wire::Format,
+};
+
+/// Threads that serve sockets; the exchange has its own.
+const IO_THREADS: usize = 2;
+/// How often [`run`] looks whether it should end.
+const STOP_POLL: Duration = Duration::from_millis(50);
+
+/// Starts a venue and returns when its ports are bound and its books are filled.
+///
+/// # Errors
+/// A port in use, an unreadable tape, a symbol that is not one, a directory that cannot be written.
+pub fn spawn(config: VenueConfig) -> anyhow::Result<Handle> {
+    ensure!(config.speed > 0.0 && config.speed.is_finite(), "speed must be positive");
+    ensure!(config.queue_frames_max > 0, "queue_frames_max must be positive");
+    let setups = if config.accounts.is_empty() {
+        vec![AccountSetup::default()]
+    } else {
+        config.accounts.clone()
+    };
+    let accounts: Vec<Credentials> = setups
+        .iter()
+        .enumerate()
+        .map(|(index, setup)| Credentials::generate(&setup.name, config.seed, index as u64))
+        .collect();
+    let keys = KeyRing::new(&accounts)?;
+    let meter = Arc::new(Meter::new(config.limits));
+    let stats = Arc::new(Stats::default());
+    let core = make_core(&config, &setups, &accounts, &meter, &stats)?;
+    let authority = Authority::make()?;
+    if let Some(dir) = &config.dir {
+        write_files(dir, &authority.ca_pem, &accounts)?;
+    }
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .thread_name("venue-io")
+        .enable_all()
+        .build()
+        .context("cannot start the socket threads")?;
+    let tls = bind(&runtime, config.tls_port)?;
+    let plain = bind(&runtime, config.plain_port)?;
+    let (tls_at, plain_at) = (tls.local_addr()?, plain.local_addr()?);
+
+    let stop_core = Arc::new(AtomicBool::new(false));
+    let (core, thread) = start(core, Arc::clone(&stop_core)).context("cannot start the core")?;
+    let (stop_io, stop) = watch::channel(false);
+    let shared =
+        Shared { core: core.clone(), keys, meter, stats: Arc::clone(&stats), config, stop };
+    serve(&runtime, shared, tls, plain, &authority);
+
+    let running =
+        Running { core, stats, stop_core, stop_io, runtime: Some(runtime), thread: Some(thread) };
+    Ok(handle(tls_at, plain_at, authority.ca_pem, accounts, running))
+}
+
+/// Runs a venue until `shutdown` turns true; `ready` is called once with the running venue.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn run(
+    config: VenueConfig,
+    shutdown: &AtomicBool,
+    ready: impl FnOnce(&Handle),
+) -> anyhow::Result<()> {
+    let handle = spawn(config)?;
+    ready(&handle);
+    while !shutdown.load(Ordering::Relaxed) {
+        std::thread::sleep(STOP_POLL);
+    }
+    handle.stop();
+    Ok(())
+}
+
+fn serve(
+    runtime: &Runtime,
+    shared: Shared,
+    tls: TcpListener,
+    plain: TcpListener,
+    authority: &Authority,
+) {
+    let shared = Arc::new(shared);
+    let acceptor = TlsAcceptor::from(Arc::clone(&authority.server));
+    runtime.spawn(accept(Arc::clone(&shared), tls, Some(acceptor)));
+    runtime.spawn(accept(shared, plain, None));
+}
+
+fn bind(runtime: &Runtime, port: u16) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    runtime
+        .block_on(TcpListener::bind(address))
+        .with_context(|| format!("cannot listen on {address}; is another venue running?"))
+}
+
+fn handle(
+    tls: SocketAddr,
+    plain: SocketAddr,
+    ca_pem: String,
+    accounts: Vec<Credentials>,
+    running: Running,
+) -> Handle {
+    Handle {
+        rest_url: format!("https://{tls}"),
+        stream_url: format!("wss://{tls}"),
+        order_url: format!("wss://{tls}/ws-fapi/v1"),
+        plain_rest_url: format!("http://{plain}"),
+        plain_stream_url: format!("ws://{plain}"),
+        plain_order_url: format!("ws://{plain}/ws-fapi/v1"),
+        ca_pem,
+        accounts,
+        running,
+    }
+}
+
+/// The first account's keys go into the directory itself, others into one named after them.
+fn write_files(
+    dir: &std::path::Path,
+    ca_pem: &str,
+    accounts: &[Credentials],
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    write_private(&dir.join("ca.pem"), ca_pem)?;
+    for (index, account) in accounts.iter().enumerate() {
+        if index == 0 {
+            account.write(dir)?;
+        } else {
+            let own = dir.join(&account.name);
+            std::fs::create_dir_all(&own)
+                .with_context(|| format!("cannot make {}", own.display()))?;
+            account.write(&own)?;
+        }
+    }
+    Ok(())
+}
+
+fn make_core(
+    config: &VenueConfig,
+    setups: &[AccountSetup],
+    keys: &[Credentials],
+    meter: &Arc<Meter>,
+    stats: &Arc<Stats>,
+) -> anyhow::Result<Core> {
+    let now_ms = wall_ms();
+    let (rules, feed) = market(config, now_ms)?;
+    let formats: Arc<[Format]> = rules.iter().map(format_of).collect();
+    let mut exchange = Exchange::new(ExchangeConfig {
+        maker_fee_ppm: config.maker_fee_ppm,
+        taker_fee_ppm: config.taker_fee_ppm,
+        first_id: config.first_id.unwrap_or(now_ms / 1_000 * 1_000_000),
+        ..ExchangeConfig::new(rules)
+    });
+    for (setup, keys) in setups.iter().zip(keys) {
+        let account = AccountConfig { api_key: keys.api_key.clone(), balance: setup.balance };
+        let id = exchange.open_account(now_ms, account);
+        for index in 0..formats.len() {
+            let symbol = schema::SymbolId(index as u16);
+            exchange
+                .set_leverage(now_ms, id, symbol, setup.leverage)
+                .map_err(|error| anyhow::anyhow!("account {}: {error}", setup.name))?;
+        }
+    }
+    // What opening accounts caused concerns no one: no one listens yet.
+    drop(exchange.drain_events());
+    let source = Source::new(feed, config.speed);
+    let users = Users::new(config.seed, config.lifetimes.listen_key_ms);
+    Ok(Core::new(
+        exchange,
+        setups.len(),
+        formats,
+        source,
+        users,
+        Arc::clone(meter),
+        Arc::clone(stats),
+    ))
+}
+
+/// Symbols and events of the configured market.
+fn market(config: &VenueConfig, now_ms: i64) -> anyhow::Result<(Vec<Rules>, Feed)> {
+    match &config.source {
+        MarketSource::Generated { symbols } => {
+            ensure!(!symbols.is_empty(), "a market needs at least one symbol");
+            let mut rules = Vec::new();
+            for name in symbols {
+                let name = SymbolName::new(name.as_bytes())
+                    .with_context(|| format!("{name:?} is not a symbol"))?;
+                rules.push(Rules::for_symbol(name, 4, 1));
+            }
+            let markets = rules.iter().map(generated).collect();
+            let generator = Generator::new(config.seed, now_ms, markets);
+            Ok((rules, Feed::Generated(Box::new(generator))))
+        }
+        MarketSource::Tape { files, at_end } => {
+            ensure!(!files.is_empty(), "a tape needs at least one file");
+            let tape = Tape::open(files).map_err(|error| anyhow::anyhow!("{error}"))?;
+            let rules = tape.rules();
+            let tape = if *at_end == AtEnd::Loop { tape.repeating() } else { tape };
+            Ok((rules, Feed::Tape(Box::new(tape))))
+        }
+    }
+}
+
+/// A lively market around a plausible price.
+fn generated(rules: &Rules) -> MarketConfig {
+    let (price, level_qty) = match rules.name.as_str() {
+        "BTCUSDT" => (84_551 * SCALE, 2 * SCALE),
+        "ETHUSDT" => (3_120 * SCALE, 30 * SCALE),
+        _ => (SCALE, 5_000 * SCALE),
+    };
+    MarketConfig {
+        tick_size: rules.tick_size,
+        step_size: rules.step_size,
+        start_price: Price::from_units(price),
+        level_qty: Qty::from_units(level_qty),
+        events_per_second: 100,
+        volatility_ppm: 60,
+    }
+}
+
+fn format_of(rules: &Rules) -> Format {
+    let name = rules.name.as_str().to_owned();
+    Format {
+        lower: name.to_lowercase(),
+        name,
+        price_decimals: rules.price_precision as usize,
+        qty_decimals: rules.qty_precision as usize,
+    }
+}
