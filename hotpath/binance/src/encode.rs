@@ -1,12 +1,29 @@
-//! Order requests of the WebSocket API.
+//! Order requests of the WebSocket API, written into the caller's buffer and signed.
+//!
+//! A request is written twice at once: as JSON, and as the text that is signed (all parameters but
+//! the signature, sorted by name, `k=v` joined with `&`; Binance docs, WebSocket API general info,
+//! read 2026-11). What does not change between orders of a symbol is written when the encoder is
+//! made, and `apiKey=…&`, which sorts first, is absorbed by the HMAC then. Nothing allocates here.
+//!
+//! Symbols that are not ASCII are signed as they are, without percent-encoding: the docs' sample is
+//! unencoded, and no such symbol has been tried.
 
-use schema::{CancelOrder, ModifyOrder, NewOrder, OrderRef, RequestId, SymbolName};
+use schema::{
+    CancelOrder, ClientOrderId, ModifyOrder, NewOrder, OrderRef, OrderType, RequestId, Side,
+    SymbolId, SymbolName, TimeInForce, format_decimal,
+};
 
 use crate::EncodeError;
-use crate::sign::Signer;
+use crate::sign::{HmacKey, SIGNATURE_BYTES_MAX, Signer};
 
 /// A buffer of this size holds any request.
 pub const REQUEST_BYTES_MAX: usize = 1024;
+/// Longest text to be signed: a key of 128 bytes and all parameters at their longest are 383 bytes.
+const PAYLOAD_BYTES_MAX: usize = 512;
+/// Longest API key taken; the venue's have 64 characters.
+const API_KEY_BYTES_MAX: usize = 128;
+/// Longest validity the venue allows.
+const RECV_WINDOW_MS_MAX: u32 = 60_000;
 
 /// How a symbol's prices and quantities are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +36,101 @@ pub struct SymbolFormat {
     pub qty_decimals: u8,
 }
 
-/// Writes and signs requests.
+/// A piece of a request in both of its texts.
+#[derive(Debug, Default)]
+struct Piece {
+    json: Box<[u8]>,
+    payload: Box<[u8]>,
+}
+
+impl Piece {
+    fn new(json: String, payload: String) -> Self {
+        Self { json: json.into_bytes().into(), payload: payload.into_bytes().into() }
+    }
+}
+
+/// What is constant for a symbol: from `recvWindow` to `symbol`.
+#[derive(Debug)]
+struct Template {
+    price_decimals: usize,
+    qty_decimals: usize,
+    /// For place and modify, by side, then by reduce-only.
+    terms: [[Piece; 2]; 2],
+    /// For cancel and status.
+    plain: Piece,
+}
+
+impl Template {
+    fn new(format: &SymbolFormat, recv_window_ms: u32) -> Result<Self, EncodeError> {
+        let bytes = format.name.as_bytes();
+        let name = core::str::from_utf8(bytes).map_err(|_| EncodeError::BadSymbol)?;
+        let is_unsafe = |byte: &u8| matches!(byte, b'"' | b'\\' | b'&' | b'=' | ..=0x20 | 0x7f);
+        let decimals_max = format.price_decimals.max(format.qty_decimals);
+        if name.is_empty() || bytes.iter().any(is_unsafe) || decimals_max > 8 {
+            return Err(EncodeError::BadSymbol);
+        }
+        let terms = |side: Side, reduce_only: bool| {
+            let (json, payload) = if reduce_only {
+                (r#""reduceOnly":"true","#, "&reduceOnly=true")
+            } else {
+                ("", "")
+            };
+            Piece::new(
+                format!(
+                    r#"","recvWindow":{recv_window_ms},{json}"side":"{side}","symbol":"{name}","#
+                ),
+                format!("&recvWindow={recv_window_ms}{payload}&side={side}&symbol={name}"),
+            )
+        };
+        Ok(Self {
+            price_decimals: format.price_decimals.into(),
+            qty_decimals: format.qty_decimals.into(),
+            terms: [Side::Buy, Side::Sell].map(|side| [terms(side, false), terms(side, true)]),
+            plain: Piece::new(
+                format!(r#""recvWindow":{recv_window_ms},"symbol":"{name}","#),
+                format!("&recvWindow={recv_window_ms}&symbol={name}"),
+            ),
+        })
+    }
+}
+
+/// The start of a request after its number, signed and in a session.
+#[derive(Debug)]
+struct Head {
+    signed: Box<[u8]>,
+    session: Box<[u8]>,
+}
+
+impl Head {
+    fn new(method: &str, api_key: &str) -> Self {
+        let start = format!(r#"","method":"{method}","params":{{"#);
+        Self {
+            signed: format!(r#"{start}"apiKey":"{api_key}","#).into_bytes().into(),
+            session: start.into_bytes().into(),
+        }
+    }
+}
+
+/// How the payload is signed.
+#[derive(Debug)]
+enum Signature {
+    /// The key has absorbed the payload's prefix.
+    Hmac(HmacKey),
+    Other(Signer),
+}
+
+/// Writes and signs requests. Prints nothing of the key when debugged.
 #[derive(Debug)]
 pub struct Encoder {
-    signer: Signer,
+    signature: Signature,
+    is_session: bool,
+    templates: Box<[Template]>,
+    place: Head,
+    cancel: Head,
+    modify: Head,
+    status: Head,
+    logon: Head,
+    payload: Payload,
 }
 
 impl Encoder {
@@ -36,17 +144,49 @@ impl Encoder {
         symbols: &[SymbolFormat],
         recv_window_ms: u32,
     ) -> Result<Self, EncodeError> {
-        let _ = (api_key, symbols, recv_window_ms);
-        Ok(Self { signer })
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let fits = (1..=API_KEY_BYTES_MAX).contains(&api_key.len());
+        if !fits || !api_key.bytes().all(plain) {
+            return Err(EncodeError::BadApiKey);
+        }
+        if !(1..=RECV_WINDOW_MS_MAX).contains(&recv_window_ms) {
+            return Err(EncodeError::BadRecvWindow);
+        }
+        let prefix = format!("apiKey={api_key}&");
+        let templates: Result<Box<[Template]>, EncodeError> =
+            symbols.iter().map(|format| Template::new(format, recv_window_ms)).collect();
+        Ok(Self {
+            signature: match signer {
+                Signer::Hmac(key) => Signature::Hmac(key.with_prefix(prefix.as_bytes())),
+                other => Signature::Other(other),
+            },
+            is_session: false,
+            templates: templates?,
+            place: Head::new("order.place", api_key),
+            cancel: Head::new("order.cancel", api_key),
+            modify: Head::new("order.modify", api_key),
+            status: Head::new("order.status", api_key),
+            logon: Head::new("session.logon", api_key),
+            payload: Payload::new(prefix.as_bytes()),
+        })
     }
     /// Whether the connection is logged on; if so, requests carry neither key nor signature.
+    ///
+    /// Has no effect with an HMAC key, for which there are no sessions. Set it to `false` whenever the
+    /// connection is a new one.
     pub fn set_session(&mut self, logged_on: bool) {
-        let _ = (logged_on, &self.signer);
+        self.is_session = logged_on && self.can_log_on();
     }
     /// Whether requests rely on a logged-on session.
+    #[inline]
     pub fn is_session(&self) -> bool {
-        false
+        self.is_session
     }
+    /// Whether the key is one that `session.logon` takes.
+    pub fn can_log_on(&self) -> bool {
+        matches!(self.signature, Signature::Other(Signer::Ed25519(_)))
+    }
+
     /// `order.place`.
     ///
     /// # Errors
@@ -58,9 +198,31 @@ impl Encoder {
         order: &NewOrder,
         timestamp_ms: i64,
     ) -> Result<usize, EncodeError> {
-        let _ = (out, request_id, order, timestamp_ms);
-        unimplemented!()
+        let tif = check_order(order)?;
+        let template = template(&self.templates, order.symbol)?;
+        let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, &self.place);
+        w.put(b"\"newClientOrderId\":\"", b"newClientOrderId=");
+        w.both(&order.client_order_id.text());
+        if order.order_type == OrderType::Limit {
+            w.put(b"\",\"price\":\"", b"&price=");
+            w.decimal(order.price.units(), template.price_decimals);
+        }
+        w.put(b"\",\"quantity\":\"", b"&quantity=");
+        w.decimal(order.qty.units(), template.qty_decimals);
+        w.piece(&template.terms[order.side as usize][usize::from(order.reduce_only)]);
+        if order.order_type == OrderType::Limit {
+            w.put(b"\"timeInForce\":\"", b"&timeInForce=");
+            w.both(tif.as_str().as_bytes());
+            w.put(b"\",", b"");
+        }
+        w.timestamp(timestamp_ms)?;
+        match order.order_type {
+            OrderType::Limit => w.put(b",\"type\":\"LIMIT\"", b"&type=LIMIT"),
+            _ => w.put(b",\"type\":\"MARKET\"", b"&type=MARKET"),
+        }
+        w.finish(&self.signature)
     }
+
     /// `order.cancel`.
     ///
     /// # Errors
@@ -72,9 +234,14 @@ impl Encoder {
         cancel: &CancelOrder,
         timestamp_ms: i64,
     ) -> Result<usize, EncodeError> {
-        let _ = (out, request_id, cancel, timestamp_ms);
-        unimplemented!()
+        let template = template(&self.templates, cancel.order.symbol)?;
+        let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, &self.cancel);
+        w.order(&cancel.order)?;
+        w.piece(&template.plain);
+        w.timestamp(timestamp_ms)?;
+        w.finish(&self.signature)
     }
+
     /// `order.modify`.
     ///
     /// # Errors
@@ -86,9 +253,21 @@ impl Encoder {
         modify: &ModifyOrder,
         timestamp_ms: i64,
     ) -> Result<usize, EncodeError> {
-        let _ = (out, request_id, modify, timestamp_ms);
-        unimplemented!()
+        if modify.price.units() <= 0 || modify.qty.units() <= 0 {
+            return Err(EncodeError::NotPositive);
+        }
+        let template = template(&self.templates, modify.order.symbol)?;
+        let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, &self.modify);
+        w.order(&modify.order)?;
+        w.put(b"\"price\":\"", b"&price=");
+        w.decimal(modify.price.units(), template.price_decimals);
+        w.put(b"\",\"quantity\":\"", b"&quantity=");
+        w.decimal(modify.qty.units(), template.qty_decimals);
+        w.piece(&template.terms[modify.side as usize][0]);
+        w.timestamp(timestamp_ms)?;
+        w.finish(&self.signature)
     }
+
     /// `order.status`.
     ///
     /// # Errors
@@ -100,10 +279,15 @@ impl Encoder {
         order: &OrderRef,
         timestamp_ms: i64,
     ) -> Result<usize, EncodeError> {
-        let _ = (out, request_id, order, timestamp_ms);
-        unimplemented!()
+        let template = template(&self.templates, order.symbol)?;
+        let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, &self.status);
+        w.order(order)?;
+        w.piece(&template.plain);
+        w.timestamp(timestamp_ms)?;
+        w.finish(&self.signature)
     }
-    /// `session.logon`.
+
+    /// `session.logon`, always signed.
     ///
     /// # Errors
     /// As [`Self::place`]; [`EncodeError::NeedsEd25519`] with an HMAC key.
@@ -113,7 +297,208 @@ impl Encoder {
         request_id: RequestId,
         timestamp_ms: i64,
     ) -> Result<usize, EncodeError> {
-        let _ = (out, request_id, timestamp_ms);
-        unimplemented!()
+        if !self.can_log_on() {
+            return Err(EncodeError::NeedsEd25519);
+        }
+        let mut w = Request::new(out, &mut self.payload, false, request_id, &self.logon);
+        w.timestamp(timestamp_ms)?;
+        w.finish(&self.signature)
     }
 }
+
+/// Refuses what cannot be a plain order, and gives the time in force to send.
+#[inline]
+fn check_order(order: &NewOrder) -> Result<TimeInForce, EncodeError> {
+    if order.client_order_id == ClientOrderId::NONE {
+        return Err(EncodeError::NoOrderId);
+    }
+    if order.qty.units() <= 0 {
+        return Err(EncodeError::NotPositive);
+    }
+    match order.order_type {
+        OrderType::Limit => {
+            if order.price.units() <= 0 {
+                return Err(EncodeError::NotPositive);
+            }
+            match order.time_in_force {
+                TimeInForce::Gtd | TimeInForce::GteGtc => Err(EncodeError::TimeInForce),
+                tif => Ok(tif),
+            }
+        }
+        OrderType::Market => Ok(order.time_in_force),
+        _ => Err(EncodeError::OrderType),
+    }
+}
+
+#[inline]
+fn template(templates: &[Template], symbol: SymbolId) -> Result<&Template, EncodeError> {
+    templates.get(symbol.index()).ok_or(EncodeError::UnknownSymbol)
+}
+
+/// The text to be signed; its prefix `apiKey=…&` never changes.
+#[derive(Debug)]
+struct Payload {
+    bytes: [u8; PAYLOAD_BYTES_MAX],
+    prefix: usize,
+}
+
+impl Payload {
+    fn new(prefix: &[u8]) -> Self {
+        let mut bytes = [0; PAYLOAD_BYTES_MAX];
+        bytes[..prefix.len()].copy_from_slice(prefix);
+        Self { bytes, prefix: prefix.len() }
+    }
+}
+
+/// A buffer being filled; what does not fit is counted but not written.
+struct Writer<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn put(&mut self, text: &[u8]) {
+        if let Some(slot) = self.bytes.get_mut(self.at..self.at + text.len()) {
+            slot.copy_from_slice(text);
+        }
+        self.at += text.len();
+    }
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.at > self.bytes.len()
+    }
+}
+
+/// One request being written.
+struct Request<'a> {
+    json: Writer<'a>,
+    payload: Writer<'a>,
+    prefix: usize,
+    is_signed: bool,
+    /// Whether a parameter stands before the next one.
+    joined: bool,
+}
+
+impl<'a> Request<'a> {
+    #[inline]
+    fn new(
+        out: &'a mut [u8],
+        payload: &'a mut Payload,
+        is_session: bool,
+        request_id: RequestId,
+        head: &Head,
+    ) -> Self {
+        let prefix = payload.prefix;
+        let mut request = Self {
+            json: Writer { bytes: out, at: 0 },
+            payload: Writer { bytes: &mut payload.bytes, at: prefix },
+            prefix,
+            is_signed: !is_session,
+            joined: false,
+        };
+        request.json.put(b"{\"id\":\"");
+        request.json.put(itoa::Buffer::new().format(request_id.0).as_bytes());
+        request.json.put(if is_session { &head.session } else { &head.signed });
+        request
+    }
+    #[inline]
+    fn put(&mut self, json: &[u8], payload: &[u8]) {
+        self.json.put(json);
+        if self.is_signed {
+            self.payload.put(payload);
+        }
+        self.joined = true;
+    }
+    #[inline]
+    fn both(&mut self, text: &[u8]) {
+        self.put(text, text);
+    }
+    #[inline]
+    fn piece(&mut self, piece: &Piece) {
+        self.put(&piece.json, &piece.payload);
+    }
+    #[inline]
+    fn decimal(&mut self, units: i64, decimals: usize) {
+        let mut text = [0; 24];
+        let length = write_decimal(units, decimals, &mut text);
+        self.both(&text[..length]);
+    }
+    /// `origClientOrderId` or `orderId`.
+    #[inline]
+    fn order(&mut self, order: &OrderRef) -> Result<(), EncodeError> {
+        if order.client_order_id != ClientOrderId::NONE {
+            self.put(b"\"origClientOrderId\":\"", b"origClientOrderId=");
+            self.both(&order.client_order_id.text());
+            self.put(b"\",", b"");
+        } else if order.venue_order_id.0 > 0 {
+            self.put(b"\"orderId\":", b"orderId=");
+            self.both(itoa::Buffer::new().format(order.venue_order_id.0).as_bytes());
+            self.put(b",", b"");
+        } else {
+            return Err(EncodeError::NoOrderId);
+        }
+        Ok(())
+    }
+    #[inline]
+    fn timestamp(&mut self, timestamp_ms: i64) -> Result<(), EncodeError> {
+        if timestamp_ms < 0 {
+            return Err(EncodeError::BadTimestamp);
+        }
+        let name: &[u8] = if self.joined { b"&timestamp=" } else { b"timestamp=" };
+        self.put(b"\"timestamp\":", name);
+        self.both(itoa::Buffer::new().format(timestamp_ms).as_bytes());
+        Ok(())
+    }
+    /// Signature and end; the length of the request.
+    #[inline]
+    fn finish(mut self, signature: &Signature) -> Result<usize, EncodeError> {
+        if self.is_signed {
+            if self.payload.is_full() {
+                return Err(EncodeError::BufferTooSmall);
+            }
+            let payload = &self.payload.bytes[..self.payload.at];
+            self.json.put(b",\"signature\":\"");
+            match signature {
+                Signature::Hmac(key) => self.json.put(&key.sign_hex(&payload[self.prefix..])),
+                Signature::Other(signer) => {
+                    let mut text = [0; SIGNATURE_BYTES_MAX];
+                    let length = signer.sign(payload, &mut text);
+                    self.json.put(&text[..length]);
+                }
+            }
+            self.json.put(b"\"");
+        }
+        self.json.put(b"}}");
+        if self.json.is_full() { Err(EncodeError::BufferTooSmall) } else { Ok(self.json.at) }
+    }
+}
+
+/// Units in the last place kept, by decimals.
+const STEPS: [u64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+
+/// Writes a positive value with `decimals` decimals, or with as many as it needs.
+#[inline]
+fn write_decimal(units: i64, decimals: usize, out: &mut [u8; 24]) -> usize {
+    let step = STEPS[decimals.min(8)];
+    let magnitude = units.unsigned_abs();
+    if units < 0 || magnitude % step != 0 {
+        return format_decimal(units, decimals, out);
+    }
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(magnitude / step).as_bytes();
+    if decimals == 0 {
+        out[..digits.len()].copy_from_slice(digits);
+        return digits.len();
+    }
+    let Some(whole) = digits.len().checked_sub(decimals).filter(|whole| *whole > 0) else {
+        return format_decimal(units, decimals, out);
+    };
+    out[..whole].copy_from_slice(&digits[..whole]);
+    out[whole] = b'.';
+    out[whole + 1..=digits.len()].copy_from_slice(&digits[whole..]);
+    digits.len() + 1
+}
+
+#[cfg(test)]
+mod tests;

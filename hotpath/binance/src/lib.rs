@@ -17,10 +17,12 @@
 //! Left out: sockets and timers (`trader`), judging what a frame means (`engine`), spot and COIN-M.
 
 mod encode;
+mod envelope;
 mod error;
 mod market;
 mod reply;
 pub mod rest;
+mod scan;
 pub mod sign;
 mod symbols;
 mod user;

@@ -7,6 +7,9 @@ use schema::{
 
 use crate::{DecodeError, SymbolTable};
 
+mod any_order;
+mod strict;
+
 /// One message of a market stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarketFrame {
@@ -140,7 +143,8 @@ pub fn decode_market(
 /// As [`decode_market`], with the kind of depth a connection in raw mode has subscribed to.
 ///
 /// Diff and partial depth look the same (`e` is `depthUpdate`): only the stream's name tells, and raw
-/// frames do not carry it. In wrapped frames the name decides and `raw_depth` is not used.
+/// frames do not carry it. In wrapped frames the name decides and `raw_depth` is not used. Without a
+/// [`MarketFrame::Depth`] in the result, what `depth` holds means nothing.
 ///
 /// # Errors
 /// As [`decode_market`].
@@ -150,6 +154,22 @@ pub fn decode_market_as(
     depth: &mut DepthBuf,
     raw_depth: DepthKind,
 ) -> Result<MarketFrame, DecodeError> {
-    let _ = (bytes, symbols, depth, raw_depth);
-    unimplemented!()
+    match strict::decode(bytes, symbols, depth, raw_depth) {
+        Some(frame) => Ok(frame),
+        None => any_order::decode(bytes, symbols, depth, raw_depth),
+    }
 }
+
+/// What a stream's name says of its `depthUpdate` frames; `None` if they are not of the book
+/// (`@rpiDepth@500ms`).
+fn depth_kind(stream: &[u8]) -> Option<DepthKind> {
+    let at = memchr::memchr(b'@', stream)?;
+    let levels = stream[at + 1..].strip_prefix(b"depth")?;
+    Some(match levels.first() {
+        Some(b'0'..=b'9') => DepthKind::Partial,
+        _ => DepthKind::Diff,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use schema::{Notional, Price, Qty, SymbolName, WallNs};
 
-use super::RestError;
+use super::value::{RestError, Row, reply, rows};
 
 /// Side of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +113,52 @@ pub struct LeverageSet {
 /// # Errors
 /// [`RestError`].
 pub fn parse_account(body: &[u8]) -> Result<AccountInfo, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    let row = Row::new("account", &value)?;
+    let assets: Result<Vec<_>, _> = row.list("assets")?.into_iter().map(asset).collect();
+    let positions: Result<Vec<_>, _> =
+        row.list("positions")?.into_iter().filter_map(account_position).collect();
+    Ok(AccountInfo {
+        total_wallet_balance: Notional::from_units(row.decimal_cut("totalWalletBalance")?),
+        total_unrealized_pnl: Notional::from_units(row.decimal_cut("totalUnrealizedProfit")?),
+        total_margin_balance: Notional::from_units(row.decimal_cut("totalMarginBalance")?),
+        available_balance: Notional::from_units(row.decimal_cut("availableBalance")?),
+        assets: assets?,
+        positions: positions?,
+    })
+}
+
+fn asset(row: Row) -> Result<AssetBalance, RestError> {
+    Ok(AssetBalance {
+        asset: row.text("asset")?,
+        wallet_balance: Notional::from_units(row.decimal_cut("walletBalance")?),
+        cross_wallet_balance: Notional::from_units(row.decimal_cut("crossWalletBalance")?),
+        unrealized_pnl: Notional::from_units(row.decimal_cut("unrealizedProfit")?),
+        available_balance: Notional::from_units(row.decimal_cut("availableBalance")?),
+    })
+}
+
+/// A position; `None` if there is none and its name does not fit (v2 lists every symbol there is).
+fn account_position(row: Row) -> Option<Result<AccountPosition, RestError>> {
+    let read = || {
+        Ok(AccountPosition {
+            symbol: row.symbol("symbol")?,
+            side: side(row)?,
+            qty: Qty::from_units(row.decimal("positionAmt")?),
+            unrealized_pnl: Notional::from_units(row.decimal_cut("unrealizedProfit")?),
+        })
+    };
+    let is_empty = row.decimal("positionAmt") == Ok(0);
+    Some(read()).filter(|position| position.is_ok() || !is_empty)
+}
+
+fn side(row: Row) -> Result<PositionSide, RestError> {
+    row.word("positionSide", |word| match word {
+        b"BOTH" => Some(PositionSide::Both),
+        b"LONG" => Some(PositionSide::Long),
+        b"SHORT" => Some(PositionSide::Short),
+        _ => None,
+    })
 }
 
 /// Reads `GET /fapi/v3/positionRisk`.
@@ -122,8 +166,24 @@ pub fn parse_account(body: &[u8]) -> Result<AccountInfo, RestError> {
 /// # Errors
 /// [`RestError`].
 pub fn parse_positions(body: &[u8]) -> Result<Vec<PositionRisk>, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    rows("positionRisk", &value)?.into_iter().map(position_risk).collect()
+}
+
+fn position_risk(row: Row) -> Result<PositionRisk, RestError> {
+    // REST writes `unRealizedProfit`, the WebSocket API `unrealizedProfit`.
+    let profit = ["unRealizedProfit", "unrealizedProfit"];
+    let profit = if row.find(profit[0]).is_some() { profit[0] } else { profit[1] };
+    Ok(PositionRisk {
+        symbol: row.symbol("symbol")?,
+        side: side(row)?,
+        qty: Qty::from_units(row.decimal("positionAmt")?),
+        entry_price: Price::from_units(row.decimal_cut("entryPrice")?),
+        mark_price: Price::from_units(row.decimal_cut("markPrice")?),
+        liquidation_price: Price::from_units(row.decimal_cut_or_zero("liquidationPrice")?),
+        unrealized_pnl: Notional::from_units(row.decimal_cut(profit)?),
+        update_time: row.time("updateTime")?,
+    })
 }
 
 /// Reads `GET /fapi/v1/symbolConfig`.
@@ -131,8 +191,24 @@ pub fn parse_positions(body: &[u8]) -> Result<Vec<PositionRisk>, RestError> {
 /// # Errors
 /// [`RestError`].
 pub fn parse_symbol_config(body: &[u8]) -> Result<Vec<SymbolConfig>, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    let config = |row: Row| {
+        Ok(SymbolConfig {
+            symbol: row.symbol("symbol")?,
+            is_cross: row.word("marginType", |word| match word {
+                b"CROSSED" | b"cross" => Some(true),
+                b"ISOLATED" | b"isolated" => Some(false),
+                _ => None,
+            })?,
+            leverage: leverage(row)?,
+        })
+    };
+    rows("symbolConfig", &value)?.into_iter().map(config).collect()
+}
+
+fn leverage(row: Row) -> Result<u32, RestError> {
+    let leverage = row.integer("leverage")?;
+    u32::try_from(leverage).map_err(|_| RestError::Shape(format!("leverage {leverage}")))
 }
 
 /// Reads `GET /fapi/v1/positionSide/dual`: `true` is hedge mode, which this system does not trade.
@@ -140,8 +216,8 @@ pub fn parse_symbol_config(body: &[u8]) -> Result<Vec<SymbolConfig>, RestError> 
 /// # Errors
 /// [`RestError`].
 pub fn parse_position_mode(body: &[u8]) -> Result<bool, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    Row::new("positionSide/dual", &value)?.flag("dualSidePosition")
 }
 
 /// Reads the reply of `POST /fapi/v1/leverage`.
@@ -149,6 +225,7 @@ pub fn parse_position_mode(body: &[u8]) -> Result<bool, RestError> {
 /// # Errors
 /// [`RestError`].
 pub fn parse_leverage(body: &[u8]) -> Result<LeverageSet, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    let row = Row::new("leverage", &value)?;
+    Ok(LeverageSet { symbol: row.symbol("symbol")?, leverage: leverage(row)? })
 }

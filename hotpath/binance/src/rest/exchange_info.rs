@@ -2,7 +2,7 @@
 
 use schema::{Notional, Price, Qty, SymbolName};
 
-use super::RestError;
+use super::value::{RestError, Row, reply};
 
 /// What the venue says of its symbols and limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +94,94 @@ impl SymbolRules {
 /// # Errors
 /// [`RestError`].
 pub fn parse_exchange_info(body: &[u8]) -> Result<ExchangeInfo, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    let row = Row::new("exchangeInfo", &value)?;
+    let rate_limits: Result<Vec<_>, _> =
+        row.list("rateLimits")?.into_iter().map(rate_limit).collect();
+    let listed = row.list("symbols")?;
+    let count = listed.len();
+    // A symbol that cannot be represented must not hide the others; it cannot be traded.
+    let symbols: Vec<_> = listed.into_iter().filter_map(|row| symbol_rules(row).ok()).collect();
+    Ok(ExchangeInfo {
+        server_time_ms: row.integer("serverTime")?,
+        rate_limits: rate_limits?,
+        skipped: count - symbols.len(),
+        symbols,
+    })
+}
+
+fn rate_limit(row: Row) -> Result<RateLimit, RestError> {
+    let unit_ms = row.word("interval", |word| match word {
+        b"SECOND" => Some(1_000),
+        b"MINUTE" => Some(60_000),
+        b"HOUR" => Some(3_600_000),
+        b"DAY" => Some(86_400_000),
+        _ => None,
+    })?;
+    let intervals = row.integer("intervalNum")?.clamp(1, 1_000_000).unsigned_abs();
+    Ok(RateLimit {
+        kind: row.text("rateLimitType")?,
+        interval_ms: intervals * unit_ms,
+        limit: u32::try_from(row.integer("limit")?).unwrap_or(u32::MAX),
+    })
+}
+
+fn symbol_rules(row: Row) -> Result<SymbolRules, RestError> {
+    let filters = row.list("filters")?;
+    let find = |name: &str| {
+        filters
+            .iter()
+            .find(|filter| filter.find("filterType").and_then(|kind| kind.as_str()) == Some(name))
+    };
+    let price = find("PRICE_FILTER").copied();
+    let lot = find("LOT_SIZE").copied();
+    let market_lot = find("MARKET_LOT_SIZE").copied().or(lot);
+    let band = find("PERCENT_PRICE").copied();
+    let open_orders = find("MAX_NUM_ORDERS").map(|filter| filter.integer("limit")).transpose()?;
+    let exact = |filter: Option<Row>, name| filter.map_or(Ok(0), |filter| filter.decimal(name));
+    let most = |filter: Option<Row>, name: &str| match filter {
+        Some(filter) if filter.find(name).is_some() => filter.decimal_cut(name),
+        _ => Ok(i64::MAX),
+    };
+    let e4 = |filter: Option<Row>, name| exact(filter, name).map(|units| units / 10_000);
+    let tick = exact(price, "tickSize")?;
+    let step = exact(lot, "stepSize")?;
+    Ok(SymbolRules {
+        name: row.symbol("symbol")?,
+        status: row.text("status")?,
+        contract_type: row.text("contractType")?,
+        quote_asset: row.text("quoteAsset")?,
+        margin_asset: row.text("marginAsset")?,
+        tick: Price::from_units(tick),
+        min_price: Price::from_units(exact(price, "minPrice")?),
+        max_price: Price::from_units(most(price, "maxPrice")?),
+        step: Qty::from_units(step),
+        min_qty: Qty::from_units(exact(lot, "minQty")?),
+        max_qty: Qty::from_units(most(lot, "maxQty")?),
+        market_step: Qty::from_units(exact(market_lot, "stepSize")?),
+        market_min_qty: Qty::from_units(exact(market_lot, "minQty")?),
+        market_max_qty: Qty::from_units(most(market_lot, "maxQty")?),
+        min_notional: Notional::from_units(exact(find("MIN_NOTIONAL").copied(), "notional")?),
+        multiplier_up_e4: e4(band, "multiplierUp")?,
+        multiplier_down_e4: e4(band, "multiplierDown")?,
+        market_take_bound_e4: row.decimal_cut_or_zero("marketTakeBound")? / 10_000,
+        max_num_orders: open_orders.map_or(u32::MAX, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+        price_decimals: decimals(price, "tickSize", tick, row, "pricePrecision"),
+        qty_decimals: decimals(lot, "stepSize", step, row, "quantityPrecision"),
+    })
+}
+
+/// Decimals the venue writes: those of the step's text (a tick of `0.10` gives `84551.10`), but not
+/// more than the precision it states, and never fewer than the step needs.
+fn decimals(filter: Option<Row>, name: &str, step: i64, row: Row, precision: &str) -> u8 {
+    let text = filter.and_then(|filter| filter.find(name)).and_then(|value| value.as_str());
+    let written = text.and_then(|text| text.split_once('.')).map_or(0, |(_, after)| after.len());
+    let stated = row.integer(precision).unwrap_or(8).clamp(0, 8) as usize;
+    let mut needed = 8;
+    let mut rest = step;
+    while needed > 0 && rest % 10 == 0 {
+        rest /= 10;
+        needed -= 1;
+    }
+    written.min(stated).max(needed).min(8) as u8
 }

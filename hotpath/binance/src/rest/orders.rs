@@ -1,11 +1,13 @@
 //! Orders, own trades and the depth snapshot.
 
 use schema::{
-    ClientOrderId, DepthBuf, DepthHead, Notional, OrderStatus, OrderType, Price, Qty, Side,
-    SymbolId, SymbolName, TimeInForce, TradeId, VenueOrderId, WallNs,
+    ClientOrderId, DepthBuf, DepthHead, DepthKind, Level, Notional, OrderStatus, OrderType, Price,
+    Qty, Side, SymbolId, SymbolName, TimeInForce, TradeId, VenueOrderId, WallNs, parse_decimal,
 };
 
-use super::RestError;
+use serde_json::Value;
+
+use super::value::{RestError, Row, reply, rows};
 
 /// An order as `GET /fapi/v1/openOrders`, `/order` and the acknowledgements show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +72,8 @@ pub struct UserTrade {
 /// # Errors
 /// [`RestError`].
 pub fn parse_open_orders(body: &[u8]) -> Result<Vec<OpenOrder>, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    rows("openOrders", &value)?.into_iter().map(order).collect()
 }
 
 /// Reads one order: `GET /fapi/v1/order`, or the reply to placing, changing or cancelling one.
@@ -79,8 +81,28 @@ pub fn parse_open_orders(body: &[u8]) -> Result<Vec<OpenOrder>, RestError> {
 /// # Errors
 /// [`RestError`].
 pub fn parse_order(body: &[u8]) -> Result<OpenOrder, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    order(Row::new("order", &value)?)
+}
+
+fn order(row: Row) -> Result<OpenOrder, RestError> {
+    let client_order_id_text = row.text("clientOrderId")?;
+    let client_order_id = ClientOrderId::parse(client_order_id_text.as_bytes());
+    Ok(OpenOrder {
+        symbol: row.symbol("symbol")?,
+        client_order_id: client_order_id.unwrap_or(ClientOrderId::NONE),
+        client_order_id_text,
+        venue_order_id: VenueOrderId(row.integer("orderId")?),
+        side: row.word("side", Side::from_wire)?,
+        order_type: row.word("type", OrderType::from_wire)?,
+        time_in_force: row.word("timeInForce", TimeInForce::from_wire)?,
+        status: row.word("status", OrderStatus::from_wire)?,
+        price: Price::from_units(row.decimal("price")?),
+        qty: Qty::from_units(row.decimal("origQty")?),
+        cum_qty: Qty::from_units(row.decimal("executedQty")?),
+        reduce_only: row.flag("reduceOnly")?,
+        update_time: row.time("updateTime")?,
+    })
 }
 
 /// Reads `GET /fapi/v1/userTrades`.
@@ -88,19 +110,70 @@ pub fn parse_order(body: &[u8]) -> Result<OpenOrder, RestError> {
 /// # Errors
 /// [`RestError`].
 pub fn parse_user_trades(body: &[u8]) -> Result<Vec<UserTrade>, RestError> {
-    let _ = body;
-    unimplemented!()
+    let value = reply(body)?;
+    rows("userTrades", &value)?.into_iter().map(user_trade).collect()
+}
+
+fn user_trade(row: Row) -> Result<UserTrade, RestError> {
+    Ok(UserTrade {
+        symbol: row.symbol("symbol")?,
+        trade_id: TradeId(row.integer("id")?),
+        venue_order_id: VenueOrderId(row.integer("orderId")?),
+        side: row.word("side", Side::from_wire)?,
+        price: Price::from_units(row.decimal("price")?),
+        qty: Qty::from_units(row.decimal("qty")?),
+        commission: Notional::from_units(row.decimal_cut("commission")?),
+        commission_asset: row.text("commissionAsset")?,
+        realized_pnl: Notional::from_units(row.decimal_cut("realizedPnl")?),
+        is_maker: row.flag("maker")?,
+        time: row.time("time")?,
+    })
 }
 
 /// Reads `GET /fapi/v1/depth` of one symbol into `depth`.
 ///
 /// # Errors
-/// [`RestError`].
+/// [`RestError`]; what `depth` holds then means nothing.
 pub fn parse_depth(
     body: &[u8],
     symbol: SymbolId,
     depth: &mut DepthBuf,
 ) -> Result<DepthHead, RestError> {
-    let _ = (body, symbol, depth);
-    unimplemented!()
+    let value = reply(body)?;
+    let row = Row::new("depth", &value)?;
+    let last_update_id = row.integer("lastUpdateId")?;
+    depth.clear();
+    levels(row, "bids", |level| depth.push_bid(level))?;
+    levels(row, "asks", |level| depth.push_ask(level))?;
+    // Absent in old recordings.
+    let time = |name| if row.find(name).is_some() { row.time(name) } else { Ok(WallNs(0)) };
+    Ok(DepthHead {
+        symbol,
+        kind: DepthKind::Snapshot,
+        last_update_id: u64::try_from(last_update_id)
+            .map_err(|_| RestError::Shape(format!("depth: lastUpdateId {last_update_id}")))?,
+        transaction_time: time("T")?,
+        event_time: time("E")?,
+        ..DepthHead::default()
+    })
+}
+
+fn levels(row: Row, name: &str, mut push: impl FnMut(Level) -> bool) -> Result<(), RestError> {
+    let wrong = |why: &str| RestError::Shape(format!("depth: field `{name}`: {why}"));
+    let items = row.find(name).and_then(Value::as_array).ok_or_else(|| wrong("not an array"))?;
+    for item in items {
+        let units = |index| {
+            let text = match item.get(index) {
+                Some(Value::String(text)) => text.as_str(),
+                Some(Value::Number(number)) => number.as_str(),
+                _ => return Err(wrong("a level is not [price, qty]")),
+            };
+            parse_decimal(text.as_bytes()).map_err(|error| wrong(&error.to_string()))
+        };
+        let level = Level { price: Price::from_units(units(0)?), qty: Qty::from_units(units(1)?) };
+        if !push(level) {
+            return Err(wrong("more than 1000 levels"));
+        }
+    }
+    Ok(())
 }
