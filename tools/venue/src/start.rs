@@ -14,7 +14,7 @@ use backtest::{
     AccountConfig, Exchange, ExchangeConfig, Rules, Tape,
     generator::{Generator, MarketConfig},
 };
-use schema::{Price, Qty, SCALE, SymbolName};
+use schema::{Price, SCALE, SymbolName};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
 use tokio_rustls::TlsAcceptor;
 
@@ -233,19 +233,12 @@ fn market(config: &VenueConfig, now_ms: i64) -> anyhow::Result<(Vec<Rules>, Feed
 
 /// A lively market around a plausible price.
 fn generated(rules: &Rules) -> MarketConfig {
-    let (price, level_qty) = match rules.name.as_str() {
-        "BTCUSDT" => (84_551 * SCALE, 2 * SCALE),
-        "ETHUSDT" => (3_120 * SCALE, 30 * SCALE),
-        _ => (SCALE, 5_000 * SCALE),
+    let price = match rules.name.as_str() {
+        "BTCUSDT" => 84_551,
+        "ETHUSDT" => 3_120,
+        _ => 1,
     };
-    MarketConfig {
-        tick_size: rules.tick_size,
-        step_size: rules.step_size,
-        start_price: Price::from_units(price),
-        level_qty: Qty::from_units(level_qty),
-        events_per_second: 100,
-        volatility_ppm: 60,
-    }
+    MarketConfig::new(rules, Price::from_units(price * SCALE))
 }
 
 fn format_of(rules: &Rules) -> Format {
