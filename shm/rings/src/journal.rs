@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::file::check_name;
 use crate::gates::{GATE_BYTES, GatedConsumer, GatedProducer, Gates};
 use crate::header::{Header, SLOTS_AT};
-use crate::lock::{Lock, WRITER_PATIENCE};
+use crate::lock::{Lock, WRITER_PATIENCE, is_held};
 use crate::segment::{Segment, lock_writer, new_segment_id};
 use crate::stream::{Consumer, Producer, recover};
 use crate::{Full, Identity, Next, OpenError, Plain, Ring, segment_name};
@@ -93,6 +93,16 @@ impl<T: Plain> Writer<T> {
     pub fn head(&self) -> u64 {
         self.producer.producer().head()
     }
+}
+
+/// Whether a living process reads this gate; false too if there is no such gate.
+pub fn gate_held(instance: &str, gate: &str) -> bool {
+    let is_name = check_name(instance).is_ok() && check_name(gate).is_ok();
+    is_name && is_held(&gate_lock_name(instance, gate))
+}
+
+fn gate_lock_name(instance: &str, gate: &str) -> String {
+    format!("{}.{gate}.lock", segment_name(instance, Ring::Gates))
 }
 
 fn check_gates(gates: &[&str]) -> Result<(), OpenError> {
@@ -271,8 +281,7 @@ impl<T: Plain> GatedReader<T> {
         }
         let index = gate_names(&gates).iter().position(|name| name == gate);
         let index = index.ok_or(OpenError::Gate)?;
-        let lock_name = format!("{}.{gate}.lock", segment_name(instance, Ring::Gates));
-        let lock = Lock::acquire(&lock_name, GATE_PATIENCE)?;
+        let lock = Lock::acquire(&gate_lock_name(instance, gate), GATE_PATIENCE)?;
         let slots = journal.slots();
         let consumer = Consumer::at_oldest(journal, slots);
         let consumer = GatedConsumer::new(consumer, Gates::new(gates, SLOTS_AT), index);
@@ -289,7 +298,8 @@ impl<T: Plain> GatedReader<T> {
     pub fn seek(&mut self, seq: u64) -> u64 {
         self.consumer.consumer_mut().seek(seq)
     }
-    /// Lets the writer overwrite everything up to and including `seq`; never beyond what was read.
+    /// Lets the writer overwrite everything up to and including `seq`; never beyond what was read or
+    /// skipped by a seek.
     pub fn commit(&mut self, seq: u64) {
         self.consumer.commit(seq);
     }
@@ -312,6 +322,10 @@ impl<T: Plain> GatedReader<T> {
     /// The writer's information bytes.
     pub fn info(&self) -> Vec<u8> {
         self.consumer.consumer().memory().info()
+    }
+    /// Whether a living process writes this journal.
+    pub fn writer_alive(&self) -> bool {
+        self.consumer.consumer().memory().is_writer_alive()
     }
     /// Whether journal or gates were re-created or removed: reopen. Two system calls.
     pub fn is_stale(&self) -> bool {

@@ -34,6 +34,9 @@ mod slots;
 mod stream;
 mod word;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Full, OpenError};
 pub use instance::{instances, is_writer_alive, previous_boot_epoch, remove_instance};
 

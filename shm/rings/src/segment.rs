@@ -13,7 +13,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::file::{check_name, check_owner, names_with_prefix, path_of, same_file};
 use crate::header::{Header, SLOTS_AT};
-use crate::lock::{Lock, WRITER_PATIENCE};
+use crate::lock::{Lock, WRITER_PATIENCE, is_held};
 use crate::map::Map;
 use crate::slots::Slots;
 use crate::word::Memory;
@@ -178,6 +178,10 @@ impl Segment {
     /// The writer's information now; as it was when opened if the header has become unreadable.
     pub(crate) fn info(&self) -> Vec<u8> {
         Header::load(self.map.words()).unwrap_or_else(|_| self.header.clone()).info
+    }
+    /// Whether a living process holds its writer's lock.
+    pub(crate) fn is_writer_alive(&self) -> bool {
+        is_held(&format!("{}.lock", self.name))
     }
     /// Whether its name now means another file or none.
     pub(crate) fn is_stale(&self) -> bool {

@@ -55,6 +55,11 @@ impl Slots {
         assert!(count.is_power_of_two());
         Self { first, mask: count as u64 - 1, stride: Self::stride(record_bytes) }
     }
+    /// The same without padding, so that models have fewer words.
+    #[cfg(test)]
+    pub(crate) const fn packed(first: usize, count: usize, record_bytes: usize) -> Self {
+        Self { first, mask: count as u64 - 1, stride: 1 + record_bytes.div_ceil(8) }
+    }
     /// How many slots.
     #[inline]
     pub(crate) const fn count(&self) -> u64 {

@@ -144,13 +144,18 @@ fn gate_has_one_reader_and_a_name() {
     let name = &instance.0;
     let open = |gate| journal::GatedReader::<u64>::open(name, LAYOUT, gate).map(drop);
     assert_eq!(open("persist"), Err(OpenError::NotFound));
-    let _writer =
+    let writer =
         journal::Writer::<u64>::open_or_create(name, 8, identity(1), b"", &["persist"]).unwrap();
     assert_eq!(open("metrics"), Err(OpenError::Gate));
     assert_eq!(open("../x"), Err(OpenError::Name));
     let first = journal::GatedReader::<u64>::open(name, LAYOUT, "persist").unwrap();
     assert_eq!(open("persist"), Err(OpenError::Busy));
+    assert!(journal::gate_held(name, "persist") && !journal::gate_held(name, "metrics"));
+    assert!(first.writer_alive());
+    drop(writer);
+    assert!(!first.writer_alive());
     drop(first);
+    assert!(!journal::gate_held(name, "persist"));
     assert_eq!(open("persist"), Ok(()));
 }
 
@@ -170,11 +175,18 @@ fn seek_takes_the_nearest_position_there_is() {
     assert_eq!(reader.next(), Some((26, 26)));
     assert_eq!(reader.seek(99), 41);
     assert_eq!(reader.next(), None);
+    // A database that is ahead of its gate: what a seek skips may be committed.
+    (41..=44).for_each(|number| {
+        writer.publish(&number).unwrap();
+    });
+    assert_eq!((reader.seek(44), reader.committed()), (44, 40));
+    reader.commit(43);
+    assert_eq!((reader.committed(), writer.used()), (43, 1));
     let mut free = journal::Reader::<u64>::open_at_oldest(name, LAYOUT).unwrap();
-    assert_eq!(free.next(), Next::Item(26, 26));
+    assert_eq!(free.next(), Next::Item(30, 30));
     assert_eq!(free.journal_id(), writer.journal_id());
-    assert_eq!(free.seek(40), 40);
-    assert_eq!((free.lag(), free.next()), (1, Next::Item(40, 40)));
+    assert_eq!(free.seek(44), 44);
+    assert_eq!((free.lag(), free.next()), (1, Next::Item(44, 44)));
 }
 
 #[test]
