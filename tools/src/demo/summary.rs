@@ -1,0 +1,207 @@
+//! What a demo says at its end.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::compare::Comparison;
+use crate::exit::Failure;
+use crate::human;
+use crate::live::Live;
+use crate::reconcile;
+
+/// Everything the summary tells.
+pub(super) struct Summary<'a> {
+    /// The run.
+    pub(super) live: &'a Live,
+    /// Seconds traded.
+    pub(super) elapsed_s: u64,
+    /// Where the files are.
+    pub(super) dir: &'a Path,
+    /// Where the rows are.
+    pub(super) database: &'a str,
+    /// Outcome of the comparison, if it could be made.
+    pub(super) comparison: Option<&'a Comparison>,
+    /// Sidecars that were started again, and how often.
+    pub(super) restarts: &'a [(&'static str, u32)],
+    /// What went wrong.
+    pub(super) failures: &'a [Failure],
+}
+
+impl Summary<'_> {
+    /// Whether everything went well.
+    pub(super) fn is_good(&self) -> bool {
+        self.failures.is_empty() && self.comparison.is_some_and(Comparison::agrees)
+    }
+
+    /// The text.
+    pub(super) fn to_text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let live = self.live;
+        let status = &live.status;
+        writeln!(out, "\nDemo of {} s", self.elapsed_s)?;
+        writeln!(out, "  ticks          {}", human::count(status.ticks))?;
+        writeln!(
+            out,
+            "  orders         {} sent, {} cancels, {} refused by risk, {} by the venue",
+            human::count(status.orders),
+            human::count(status.cancels),
+            human::count(status.rejects),
+            human::count(status.venue_rejects),
+        )?;
+        writeln!(out, "  fills          {}", human::count(live.fills))?;
+        let net = live.realized - live.commission;
+        writeln!(
+            out,
+            "  P&L            {} realised, {} fees, {} net; equity {}",
+            signed(live.realized),
+            human::money(clamp(live.commission)),
+            signed(net),
+            human::money(status.equity),
+        )?;
+        self.write_latency(out)?;
+        writeln!(
+            out,
+            "  allocations    {} on the hot thread after start (and {} inside TLS)",
+            human::count(status.hot_allocations),
+            human::count(status.tls_allocations),
+        )?;
+        if live.lost > 0 {
+            writeln!(out, "  journal        {} records were not seen here", live.lost)?;
+        }
+        for (name, count) in self.restarts.iter().filter(|(_, count)| *count > 0) {
+            writeln!(out, "  {name:<14} started again {count} times")?;
+        }
+        writeln!(out, "  database       {}", self.database)?;
+        let ledger = self.dir.join(reconcile::LEDGER_FILE);
+        writeln!(out, "  venue ledger   {}", ledger.display())?;
+        writeln!(out, "  journal        {}", self.dir.join(reconcile::JOURNAL_FILE).display())?;
+        writeln!(out, "  logs           {}", self.dir.join("log").display())?;
+        self.write_verdict(out)
+    }
+
+    fn write_latency(&self, out: &mut String) -> std::fmt::Result {
+        match self.live.percentiles() {
+            Some([p50, p90, p99, max]) => writeln!(
+                out,
+                "  tick to order  p50 {}  p90 {}  p99 {}  max {}  ({} orders; read() returned → \
+                 write() called)",
+                human::duration(p50),
+                human::duration(p90),
+                human::duration(p99),
+                human::duration(max),
+                human::count(self.live.tick_to_order.len()),
+            ),
+            None => writeln!(out, "  tick to order  no tick led to an order"),
+        }
+    }
+
+    fn write_verdict(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out)?;
+        if let Some(comparison) = self.comparison {
+            out.push_str(&comparison.to_text());
+            writeln!(out, "{}", reconcile::verdict(comparison))?;
+            if !comparison.agrees() {
+                let dir = self.dir.display();
+                writeln!(out, "  look again: shrike status --reconcile --dir {dir}")?;
+                writeln!(out, "  each record: shrike inspect {dir}/journal.bin --kind report")?;
+            }
+        } else {
+            writeln!(out, "venue, journal and database were not compared")?;
+        }
+        for failure in self.failures {
+            writeln!(out, "FAILED: {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+fn clamp(units: i128) -> i64 {
+    i64::try_from(units).unwrap_or(if units < 0 { i64::MIN } else { i64::MAX })
+}
+
+fn signed(units: i128) -> String {
+    human::signed_money(clamp(units))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::compare;
+    use crate::exit::Exit;
+    use crate::ledger::Ledger;
+    use crate::live::tests::{fill, run_info, stages};
+    use schema::{Event, Side};
+
+    fn live() -> Live {
+        let mut live = Live::new(run_info());
+        for id in 0..100 {
+            live.take_record(&Event::Report(fill(id, Side::Buy, "64000.1", "0.002")).to_record());
+            live.take_record(&stages(2_000));
+        }
+        live.status.ticks = 54_321;
+        live.status.orders = 140;
+        live
+    }
+
+    #[test]
+    fn a_good_run_says_what_it_did_and_where_things_are() {
+        let live = live();
+        let ledgers = [Ledger::new("venue", ""), Ledger::new("journal", "")];
+        let comparison = compare(&[&ledgers[0], &ledgers[1]]);
+        let summary = Summary {
+            live: &live,
+            elapsed_s: 60,
+            dir: Path::new("/run/demo"),
+            database: "/run/demo/shrike.db",
+            comparison: Some(&comparison),
+            restarts: &[("persist", 1), ("metrics", 0)],
+            failures: &[],
+        };
+        assert!(summary.is_good());
+        let text = summary.to_text();
+        for part in [
+            "60 s",
+            "54,321",
+            "140 sent",
+            "fills          100",
+            "-50.00 realised",
+            "1.23 fees",
+            "-51.23 net",
+            "p50 2.00 µs",
+            "(100 orders",
+            "/run/demo/shrike.db",
+            "/run/demo/ledger.json",
+            "/run/demo/log",
+            "persist        started again 1",
+            "agree to the last digit",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        assert!(!text.contains("metrics"), "what did not happen is not told:\n{text}");
+    }
+
+    #[test]
+    fn a_failure_or_no_comparison_is_not_good() {
+        let live = live();
+        let failures = [Failure::new(Exit::Failed, "trader was killed by signal 9", "see its log")];
+        let summary = Summary {
+            live: &live,
+            elapsed_s: 1,
+            dir: Path::new("/run/demo"),
+            database: "x",
+            comparison: None,
+            restarts: &[],
+            failures: &failures,
+        };
+        assert!(!summary.is_good());
+        assert!(summary.to_text().contains("FAILED: trader was killed by signal 9"));
+        let quiet = Summary { failures: &[], ..summary };
+        assert!(!quiet.is_good(), "not compared is not agreed");
+    }
+}

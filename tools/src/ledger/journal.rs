@@ -1,0 +1,157 @@
+//! The journal's ledger: execution reports, balances and positions the trader recorded.
+
+use rings::Next;
+use schema::{Event, ExecType, Record, RunInfo, SymbolId};
+
+use super::{Fill, Ledger};
+use crate::exit::Failure;
+use crate::instance::{self, run_info};
+use crate::recording::Recording;
+
+/// Reads a live journal from its oldest record on.
+///
+/// # Errors
+/// There is no such journal.
+pub(crate) fn live(name: &str) -> Result<(Ledger, u64), Failure> {
+    let mut reader = instance::journal(name, true)?;
+    let info = run_info(&reader.info());
+    let place = format!("/dev/shm/{}", rings::segment_name(name, rings::Ring::Journal));
+    let mut builder = Builder::new(place, info);
+    let mut head = 0;
+    let mut first = None;
+    loop {
+        match reader.next() {
+            Next::Item(seq, record) => {
+                first.get_or_insert(seq);
+                head = seq;
+                builder.take(&record);
+            }
+            Next::Lost { count, .. } => builder.ledger.lost += count,
+            Next::Empty => break,
+        }
+    }
+    builder.ledger.lost += first.map_or(0, |first| first - 1);
+    Ok((builder.finish(), head))
+}
+
+/// Reads a recorded journal.
+pub(crate) fn recorded(place: String, recording: &Recording) -> (Ledger, u64) {
+    let mut builder = Builder::new(place, recording.info);
+    builder.ledger.lost = recording.lost;
+    for (_, record) in &recording.records {
+        builder.take(record);
+    }
+    let head = recording.records.last().map_or(0, |(seq, _)| *seq);
+    (builder.finish(), head)
+}
+
+struct Builder {
+    ledger: Ledger,
+    info: RunInfo,
+}
+
+impl Builder {
+    fn new(place: String, info: RunInfo) -> Self {
+        let mut ledger = Ledger::new("journal", place);
+        ledger.positions = Some(std::collections::BTreeMap::new());
+        Self { ledger, info }
+    }
+
+    fn name(&self, symbol: SymbolId) -> String {
+        let name = self.info.symbols().get(symbol.index());
+        name.map_or_else(|| format!("symbol {}", symbol.0), |info| info.name.to_string())
+    }
+
+    fn take(&mut self, record: &Record) {
+        match Event::from_record(record) {
+            Ok(Event::Report(report))
+                if matches!(report.exec_type, ExecType::Trade | ExecType::Calculated)
+                    && !report.last_qty.is_zero() =>
+            {
+                let client_order_id = match report.client_order_id {
+                    schema::ClientOrderId::NONE => String::new(),
+                    id => id.to_string(),
+                };
+                self.ledger.add(Fill {
+                    symbol: self.name(report.symbol),
+                    trade_id: report.trade_id.0,
+                    order_id: report.venue_order_id.0,
+                    client_order_id,
+                    side: report.side,
+                    price: report.last_price,
+                    qty: report.last_qty,
+                    commission: report.commission,
+                    realized_pnl: report.realized_pnl,
+                    is_maker: report.is_maker,
+                    time_ms: report.transaction_time.ms(),
+                });
+            }
+            Ok(Event::Balance(balance, ..)) if balance.is_quote => {
+                self.ledger.wallet = Some(balance.wallet);
+            }
+            Ok(Event::Position(position, _)) => {
+                let name = self.name(position.symbol);
+                let positions = self.ledger.positions.get_or_insert_default();
+                if position.qty.is_zero() {
+                    positions.remove(&name);
+                } else {
+                    positions.insert(name, position.qty);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(mut self) -> Ledger {
+        self.ledger.total_orders();
+        self.ledger
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::tests::{fill, run_info};
+    use schema::{BalanceDelta, Notional, PositionDelta, Qty, Side, WallNs};
+
+    fn recording(events: &[Event]) -> Recording {
+        let records = events.iter().enumerate();
+        let records = records.map(|(index, event)| (index as u64 + 1, event.to_record())).collect();
+        Recording { info: run_info(), records, lost: 0 }
+    }
+
+    #[test]
+    fn fills_wallet_and_positions_come_from_the_records() {
+        let balance = |units| BalanceDelta {
+            is_quote: true,
+            wallet: Notional::from_units(units),
+            ..BalanceDelta::default()
+        };
+        let position = |units| PositionDelta {
+            symbol: SymbolId(0),
+            qty: Qty::from_units(units),
+            ..PositionDelta::default()
+        };
+        let mut new_order = fill(0, Side::Buy, "1", "1");
+        new_order.exec_type = ExecType::New;
+        let events = [
+            Event::Report(new_order),
+            Event::Balance(balance(5), WallNs(1), false),
+            Event::Position(position(200_000), WallNs(1)),
+            Event::Report(fill(7, Side::Buy, "64000.1", "0.002")),
+            Event::Balance(balance(4), WallNs(2), false),
+            Event::Balance(BalanceDelta::default(), WallNs(3), false),
+        ];
+        let (ledger, head) = recorded("test".to_owned(), &recording(&events));
+        assert_eq!(head, 6);
+        assert_eq!(ledger.fills.len(), 1);
+        assert_eq!(ledger.orders.len(), 1);
+        assert_eq!(ledger.wallet, Some(Notional::from_units(4)));
+        let positions = ledger.positions.clone().expect("kept");
+        assert_eq!(positions["BTCUSDT"], Qty::from_units(200_000));
+        let flat =
+            [Event::Position(position(1), WallNs(1)), Event::Position(position(0), WallNs(2))];
+        let (ledger, _) = recorded("test".to_owned(), &recording(&flat));
+        assert_eq!(ledger.positions, Some(std::collections::BTreeMap::new()));
+    }
+}

@@ -1,0 +1,89 @@
+//! How each process of a run is started; `demo` and `up` share it.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::exit::Failure;
+use crate::process::Plan;
+use crate::siblings;
+
+/// Where metrics serves unless that port is taken.
+pub(crate) const METRICS_PORT: u16 = 9464;
+/// Sidecars give way to the trader.
+const SIDECAR_NICE: i32 = 5;
+
+fn arguments(parts: &[&str]) -> Vec<OsString> {
+    parts.iter().map(OsString::from).collect()
+}
+
+/// The trader.
+///
+/// # Errors
+/// Its binary is missing.
+pub(crate) fn trader(config: &Path) -> Result<Plan, Failure> {
+    let mut args = arguments(&["--config"]);
+    args.push(config.into());
+    Ok(Plan { name: "trader", program: siblings::find("trader")?, args, env: vec![], nice: 0 })
+}
+
+/// persist, into a SQLite file or a PostgreSQL database. The database goes through the environment
+/// because a URL may hold a password, and arguments are everyone's to read.
+///
+/// # Errors
+/// Its binary is missing.
+pub(crate) fn persist(
+    instance: &str,
+    database: Option<&str>,
+    log_dir: Option<&Path>,
+) -> Result<Plan, Failure> {
+    let mut args = arguments(&["--instance", instance]);
+    if let Some(dir) = log_dir {
+        args.push("--log-dir".into());
+        args.push(dir.into());
+    }
+    let env = database.map(|database| ("DATABASE_URL", database.into())).into_iter().collect();
+    Ok(Plan { name: "persist", program: siblings::find("persist")?, args, env, nice: SIDECAR_NICE })
+}
+
+/// metrics.
+///
+/// # Errors
+/// Its binary is missing.
+pub(crate) fn metrics(
+    instance: &str,
+    address_file: Option<&Path>,
+    log_dir: Option<&Path>,
+) -> Result<Plan, Failure> {
+    let listen = format!("127.0.0.1:{}", free_port(METRICS_PORT));
+    let mut args = arguments(&["--instance", instance, "--listen", &listen]);
+    if let Some(file) = address_file {
+        args.push("--address-file".into());
+        args.push(file.into());
+    }
+    if let Some(dir) = log_dir {
+        args.push("--log-dir".into());
+        args.push(dir.into());
+    }
+    let program = siblings::find("metrics")?;
+    Ok(Plan { name: "metrics", program, args, env: vec![], nice: SIDECAR_NICE })
+}
+
+/// `port` if nobody listens there, else 0 (any free one).
+fn free_port(port: u16) -> u16 {
+    match std::net::TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => port,
+        Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_gives_way_to_a_free_one() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = taken.local_addr().expect("bound").port();
+        assert_eq!(free_port(port), 0);
+    }
+}

@@ -1,0 +1,261 @@
+//! The panels of the screen.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table, Widget};
+use schema::{Link, Price, Qty, Side, SymbolInfo, SymbolStatus};
+
+use super::{BAD, DIM, Frame, GOOD, WARN, panel};
+use crate::human;
+use crate::live::Live;
+
+/// A quiet link is worth a warning after this long, ns; mark prices come every second.
+const LINK_QUIET_NS: u64 = 3_000_000_000;
+
+fn gain_style(units: i64) -> Style {
+    match units {
+        0 => Style::new(),
+        1.. => GOOD,
+        _ => BAD,
+    }
+}
+
+/// Connections, with frames and the age of the newest one.
+pub(super) fn links(area: Rect, buffer: &mut Buffer, live: &Live, frame: &Frame) {
+    let block = panel("links");
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let lines: Vec<Line> = Link::ALL.iter().map(|link| link_line(*link, live, frame)).collect();
+    Paragraph::new(lines).render(inner, buffer);
+}
+
+fn link_line(link: Link, live: &Live, frame: &Frame) -> Line<'static> {
+    let status = live.status.links[link as usize];
+    if status.up == 0 {
+        let mark = if status.connects == 0 { DIM } else { BAD };
+        return Line::from(vec![
+            Span::styled(" ● ", mark),
+            Span::raw(format!("{:<7}", link.as_str())),
+            Span::styled("down", mark),
+        ]);
+    }
+    let age = frame.now_mono_ns.saturating_sub(status.last_frame_mono_ns);
+    // Users and orders are silent when nothing happens; markets are not.
+    let quiet = matches!(link, Link::Public | Link::Market) && age > LINK_QUIET_NS;
+    let age = if status.last_frame_mono_ns == 0 { "-".to_owned() } else { human::duration(age) };
+    Line::from(vec![
+        Span::styled(" ● ", if quiet { WARN } else { GOOD }),
+        Span::raw(format!("{:<7}", link.as_str())),
+        Span::raw(format!("{:>11}", human::count(status.frames))),
+        Span::styled(format!("{age:>10}"), if quiet { WARN } else { DIM }),
+    ])
+}
+
+/// Money.
+pub(super) fn account(area: Rect, buffer: &mut Buffer, live: &Live) {
+    let block = panel("account USDT");
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let status = &live.status;
+    let row = |name: &str, text: String, style: Style| {
+        let width = usize::from(inner.width).saturating_sub(12);
+        Line::from(vec![
+            Span::styled(format!(" {name:<10}"), DIM),
+            Span::styled(format!("{text:>width$}"), style),
+        ])
+    };
+    let fees = status.symbols.iter().map(|symbol| symbol.commission).sum::<i64>();
+    let exposure = format!("{} of {}", whole(status.exposure_worst), whole(status.exposure_max));
+    let lines = vec![
+        row("equity", human::money(status.equity), Style::new().bold()),
+        row("P&L", human::signed_money(live.pnl()), gain_style(live.pnl()).bold()),
+        row("fees", human::money(fees), Style::new()),
+        row("exposure", exposure, Style::new()),
+    ];
+    Paragraph::new(lines).render(inner, buffer);
+}
+
+/// Money in whole units.
+fn whole(units: i64) -> String {
+    human::count((units.max(0) / schema::SCALE) as u64)
+}
+
+/// Equity over time.
+pub(super) fn equity(area: Rect, buffer: &mut Buffer, live: &Live) {
+    let block = panel("equity");
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let width = usize::from(inner.width);
+    let skip = live.equity.len().saturating_sub(width);
+    let seen: Vec<i64> = live.equity.iter().skip(skip).copied().collect();
+    let (Some(low), Some(high)) = (seen.iter().min(), seen.iter().max()) else { return };
+    // The lowest value keeps one eighth of a row, so that a line is seen from the first sample on.
+    let span = (high - low).max(1);
+    let floor = span / (i64::from(inner.height).max(1) * 8) + 1;
+    let data: Vec<u64> = seen.iter().map(|value| (value - low + floor) as u64).collect();
+    Sparkline::default()
+        .data(&data)
+        .max((span + floor) as u64)
+        .style(gain_style(live.pnl()))
+        .render(inner, buffer);
+    let text = format!(" {} … {} ", human::money(*low), human::money(*high));
+    if text.chars().count() + " equity ".len() + 2 <= usize::from(area.width) {
+        let row = Rect { height: 1, width: area.width - 1, ..area };
+        Paragraph::new(Line::styled(text, DIM)).right_aligned().render(row, buffer);
+    }
+}
+
+/// A column of the symbols' table: title, width, and whether a narrow screen shows it.
+type Column = (&'static str, u16, bool);
+
+/// Widest terminal that gets the narrow table.
+const NARROW: u16 = 110;
+/// The columns, in the order of [`symbol_cells`].
+const COLUMNS: [Column; 12] = [
+    ("symbol", 9, true),
+    ("bid", 10, true),
+    ("ask", 10, true),
+    ("position", 9, true),
+    ("entry", 10, false),
+    ("unreal.", 9, true),
+    ("real.", 9, true),
+    ("fees", 7, false),
+    ("orders", 7, false),
+    ("fills", 6, true),
+    ("signal", 7, false),
+    ("book", 8, true),
+];
+
+/// One row a symbol.
+pub(super) fn symbols(area: Rect, buffer: &mut Buffer, live: &Live) {
+    let shown = |(_, _, narrow): &Column| *narrow || area.width > NARROW;
+    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|at| shown(&COLUMNS[*at])).collect();
+    let rows = live.info.symbols().iter().zip(&live.status.symbols).map(|(info, status)| {
+        let cells = symbol_cells(info, status);
+        Row::new(columns.iter().map(|at| cells[*at].clone()).collect::<Vec<_>>())
+    });
+    let header = columns.iter().map(|at| {
+        let line = Line::styled(COLUMNS[*at].0, DIM);
+        Cell::from(if *at == 0 { line } else { line.right_aligned() })
+    });
+    Table::new(rows, columns.iter().map(|at| Constraint::Length(COLUMNS[*at].1)))
+        .header(Row::new(header))
+        .column_spacing(if area.width > NARROW { 2 } else { 1 })
+        .block(panel("symbols"))
+        .render(area, buffer);
+}
+
+fn symbol_cells(info: &SymbolInfo, status: &SymbolStatus) -> [Cell<'static>; 12] {
+    let tick = human::decimals(info.tick_size);
+    let step = human::decimals(info.step_size);
+    let price = |units: i64| match units {
+        0 => "-".to_owned(),
+        _ => format!("{:.tick$}", Price::from_units(units)),
+    };
+    let position = Qty::from_units(status.position_qty);
+    let book = if status.bid_price == 0 {
+        ("-".to_owned(), DIM)
+    } else if status.book_synced == 0 {
+        ("no sync".to_owned(), WARN)
+    } else {
+        (human::duration(status.book_age_ns), DIM)
+    };
+    let entry = if status.position_qty == 0 { 0 } else { status.entry_price };
+    let right = |text: String, style: Style| Cell::from(Line::styled(text, style).right_aligned());
+    [
+        Cell::from(Span::raw(info.name.as_str().to_owned()).bold()),
+        right(price(status.bid_price), Style::new()),
+        right(price(status.ask_price), Style::new()),
+        right(format!("{position:.step$}"), gain_style(status.position_qty)),
+        right(price(entry), DIM),
+        right(human::signed_money(status.unrealized_pnl), gain_style(status.unrealized_pnl)),
+        right(human::signed_money(status.realized_pnl), gain_style(status.realized_pnl)),
+        right(human::money(status.commission), Style::new()),
+        right(human::count(status.orders), Style::new()),
+        right(human::count(status.fills), Style::new()),
+        right(format!("{:+.2}", status.signal as f64 / schema::SCALE as f64), DIM),
+        right(book.0, book.1),
+    ]
+}
+
+/// Newest fills first.
+pub(super) fn fills(area: Rect, buffer: &mut Buffer, live: &Live) {
+    let block = panel("fills");
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let rows = usize::from(inner.height);
+    let lines: Vec<Line> = live
+        .recent_fills
+        .iter()
+        .take(rows)
+        .map(|fill| {
+            let info = live.info.symbols().get(fill.symbol.index());
+            let (tick, step) = info.map_or((2, 3), |info| {
+                (human::decimals(info.tick_size), human::decimals(info.step_size))
+            });
+            let side = if fill.side == Side::Buy { GOOD } else { BAD };
+            let pnl = fill.realized_pnl.units();
+            Line::from(vec![
+                Span::styled(format!(" {} ", human::time_of_day(fill.transaction_time.0)), DIM),
+                Span::styled(format!("{:<4} ", fill.side.as_str()), side),
+                Span::raw(format!("{:>8.step$} ", fill.last_qty)),
+                Span::raw(format!("{:<8} ", live.symbol(fill.symbol))).bold(),
+                Span::raw(format!("{:>9.tick$}", fill.last_price)),
+                Span::styled(format!("{:>8}", human::signed_money(pnl)), gain_style(pnl)),
+                Span::styled(if fill.is_maker { " maker" } else { "" }, DIM),
+            ])
+        })
+        .collect();
+    if lines.is_empty() {
+        Paragraph::new(Line::styled(" none yet", DIM)).render(inner, buffer);
+    } else {
+        Paragraph::new(lines).render(inner, buffer);
+    }
+}
+
+/// Counters in one line.
+pub(super) fn counters(area: Rect, buffer: &mut Buffer, live: &Live) {
+    let status = &live.status;
+    let mut spans = vec![];
+    let mut add = |name: &str, text: String, style: Style| {
+        spans.push(Span::styled(format!(" {name} "), DIM));
+        spans.push(Span::styled(text, style));
+    };
+    let alarm = |value: u64, style: Style| if value == 0 { Style::new() } else { style };
+    add("ticks", human::count(status.ticks), Style::new().bold());
+    add("orders", human::count(status.orders), Style::new().bold());
+    add("fills", human::count(status.fills), Style::new().bold());
+    add("cancels", human::count(status.cancels), Style::new());
+    add("refused", human::count(status.rejects), Style::new());
+    let rejects = status.venue_rejects;
+    add("venue refused", human::count(rejects), alarm(rejects, WARN));
+    add("unknown", human::count(status.unknown_orders), alarm(status.unknown_orders, WARN));
+    let used = status.journal_used * 100 / status.journal_capacity.max(1);
+    add("journal", format!("{used} %"), if used >= 75 { BAD } else { Style::new() });
+    add("alloc", human::count(status.hot_allocations), alarm(status.hot_allocations, BAD));
+    add("turn max", human::duration(status.turn_max_ns), Style::new());
+    Line::from(spans).render(area, buffer);
+}
+
+/// Newest log lines.
+pub(super) fn log(area: Rect, buffer: &mut Buffer, frame: &Frame) {
+    let [rule, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let title = format!("── log {}", "─".repeat(usize::from(area.width).saturating_sub(7)));
+    Line::styled(title, DIM).render(rule, buffer);
+    let skip = frame.log.len().saturating_sub(usize::from(body.height));
+    let lines: Vec<Line> = frame.log.iter().skip(skip).map(|line| log_line(line)).collect();
+    Paragraph::new(lines).render(body, buffer);
+}
+
+fn log_line(text: &str) -> Line<'static> {
+    let style = if text.contains("ERROR") {
+        BAD
+    } else if text.contains("WARN") {
+        WARN
+    } else {
+        Style::new().fg(Color::Gray)
+    };
+    Line::styled(format!(" {text}"), style)
+}
