@@ -79,8 +79,8 @@ pub struct Order {
     pub cancel: Cancel,
     /// Whether its outcome is unknown.
     pub is_unknown: bool,
-    /// Whether the engine sees fills missing that the venue counted.
-    pub is_short_of_fills: bool,
+    /// Quantity filled, as the venue counts it.
+    pub cum_qty: Qty,
     /// When it was decided.
     pub sent_at: MonoNs,
     /// When the last cancel or question about it was sent.
@@ -109,7 +109,7 @@ impl Order {
         venue_status: OrderStatus::Rejected,
         cancel: Cancel::No,
         is_unknown: false,
-        is_short_of_fills: false,
+        cum_qty: Qty::ZERO,
         sent_at: MonoNs(0),
         asked_at: MonoNs(0),
         queries: 0,
@@ -128,6 +128,11 @@ impl Order {
             return Qty::ZERO;
         }
         Qty::from_units(self.qty.units() - self.filled.units())
+    }
+    /// Whether the venue counted fills that were not booked here.
+    #[inline]
+    pub const fn is_short_of_fills(&self) -> bool {
+        self.cum_qty.units() > self.filled.units()
     }
     /// Its state with our two facts.
     pub const fn status(&self) -> OrderStatus {
@@ -321,6 +326,7 @@ impl Orders {
             price: found.price,
             qty: found.qty,
             filled: found.cum_qty,
+            cum_qty: found.cum_qty,
             reduce_only: found.reduce_only,
             is_external: found.client_order_id == ClientOrderId::NONE,
             venue_status: status,
@@ -391,8 +397,8 @@ impl Orders {
             if venue_order_id.0 != 0 {
                 order.venue_order_id = venue_order_id;
             }
-            order.is_short_of_fills = cum_qty > order.filled;
-            if status.is_terminal() && order.is_short_of_fills {
+            order.cum_qty = order.cum_qty.max(cum_qty);
+            if status.is_terminal() && order.is_short_of_fills() {
                 order.is_unknown = true;
                 order.advance(OrderStatus::New);
                 return;
@@ -407,7 +413,6 @@ impl Orders {
     pub fn fill(&mut self, handle: Handle, qty: Qty) {
         self.change(handle, |order| {
             order.filled = order.filled.checked_add(qty).unwrap_or(Qty::MAX);
-            order.is_short_of_fills = false;
             let status = if order.filled >= order.qty {
                 OrderStatus::Filled
             } else {

@@ -4,9 +4,17 @@
 //! variant, one test. It takes what is known now and nothing else, so it can be called from a
 //! table test as easily as from the engine.
 
-use schema::{CancelOrder, ModifyOrder, NewOrder, Notional, Price, Qty, SymbolName};
+use schema::{CancelOrder, MonoNs, NewOrder, Notional, OrderType, Price, Qty, Reject, Side};
+use schema::{SymbolName, TradingState, WallNs};
 
 use crate::config::ConfigError;
+use crate::orders::Order;
+
+mod exposure;
+mod rate;
+
+pub use exposure::{Exposure, SymbolExposure};
+pub use rate::MessageRate;
 
 /// Proof that risk looked at it. Only this module can make one: the field is private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,5 +164,329 @@ impl Limits {
     }
 }
 
-#[allow(dead_code, reason = "replaced within the hour")]
-fn approved_kinds(_: Approved<NewOrder>, _: Approved<CancelOrder>, _: Approved<ModifyOrder>) {}
+/// What is known of the market of one symbol when an order is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Market {
+    /// Best bid, zero if there is none.
+    pub bid_price: Price,
+    /// Best ask, zero if there is none.
+    pub ask_price: Price,
+    /// Time since the last market event of the symbol, ns.
+    pub book_age_ns: u64,
+    /// Push time of the best prices.
+    pub event_time: WallNs,
+    /// Whether the levels are in sync (or only partials and tickers are subscribed).
+    pub is_synced: bool,
+    /// Mark price, zero until known.
+    pub mark_price: Price,
+    /// Time since the mark price came, ns.
+    pub mark_age_ns: u64,
+}
+
+impl Market {
+    /// Middle of the best prices, if both are there and not crossed.
+    #[inline]
+    pub fn mid(&self) -> Option<Price> {
+        let is_fine = self.bid_price.units() > 0 && self.bid_price < self.ask_price;
+        is_fine.then(|| crate::signal::mid_price(self.bid_price, self.ask_price))
+    }
+    /// The mark price, if it is young enough.
+    #[inline]
+    pub fn mark(&self, limits: &Limits) -> Option<Price> {
+        let is_fine = self.mark_price.units() > 0 && self.mark_age_ns <= limits.mark_age_ns_max;
+        is_fine.then_some(self.mark_price)
+    }
+    /// What an order is measured against: the mark, else the mid.
+    #[inline]
+    pub fn reference(&self, limits: &Limits) -> Option<Price> {
+        self.mark(limits).or_else(|| self.mid())
+    }
+}
+
+/// Everything an order is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Monotonic time.
+    pub now: MonoNs,
+    /// Wall time.
+    pub wall: WallNs,
+    /// Trading state.
+    pub state: TradingState,
+    /// The symbol's filters and limits.
+    pub symbol: &'a SymbolConfig,
+    /// The account's limits.
+    pub limits: &'a Limits,
+    /// The symbol's market.
+    pub market: &'a Market,
+    /// Worst cases of the account.
+    pub exposure: &'a Exposure,
+    /// Live orders of the account.
+    pub open_orders: u32,
+    /// Whether the order tables have room.
+    pub has_room: bool,
+    /// Messages in the last 10 s.
+    pub messages_10s: u32,
+    /// Messages in the last minute.
+    pub messages_1m: u32,
+    /// The last order approved on the symbol and when.
+    pub last_order: Option<&'a (NewOrder, MonoNs)>,
+    /// Equity lost since the day began, zero or less if none.
+    pub day_loss: Notional,
+}
+
+/// Looks at a new order; `Ok` is the only way to an [`Approved`] one.
+///
+/// # Errors
+/// The first limit it breaks, in the order of [`Reject`].
+#[inline]
+pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Reject> {
+    trading_state(view, order)?;
+    price_filter(view, order)?;
+    lot_size(view, order)?;
+    min_notional(view, order)?;
+    percent_price(view, order)?;
+    max_qty(view, order)?;
+    max_notional(view, order)?;
+    price_collar(view, order)?;
+    position_limit(view, order)?;
+    exposure_limit(view, order)?;
+    leverage(view, order)?;
+    open_orders(view, order)?;
+    message_rate(view)?;
+    stale_book(view, order)?;
+    crossed_book(view, order)?;
+    duplicate(view, order)?;
+    reduce_only(view, order)?;
+    table_full(view)?;
+    symbol_status(view, order)?;
+    no_mark(view, order)?;
+    daily_loss(view, order)?;
+    Ok(Approved(*order))
+}
+
+/// Looks at a cancel: only a live order, and within the whole message budget, reserve included.
+///
+/// # Errors
+/// [`Reject::UnknownOrder`] or [`Reject::MessageRate`].
+#[inline]
+pub fn check_cancel(
+    limits: &Limits,
+    messages_10s: u32,
+    messages_1m: u32,
+    order: &Order,
+) -> Result<Approved<CancelOrder>, Reject> {
+    if !order.is_live() {
+        return Err(Reject::UnknownOrder);
+    }
+    if messages_10s >= limits.messages_10s_max || messages_1m >= limits.messages_1m_max {
+        return Err(Reject::MessageRate);
+    }
+    Ok(Approved(CancelOrder { order: order.reference() }))
+}
+
+/// Refuses unless `is_fine`.
+#[inline]
+fn require(is_fine: bool, reject: Reject) -> Result<(), Reject> {
+    if is_fine { Ok(()) } else { Err(reject) }
+}
+
+/// The price an order is valued at: its own, or the reference for market orders.
+#[inline]
+fn value_price(view: &View<'_>, order: &NewOrder) -> Option<Price> {
+    match order.order_type {
+        OrderType::Market => view.market.reference(view.limits),
+        _ => Some(order.price),
+    }
+}
+
+#[inline]
+fn trading_state(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let is_fine = match view.state {
+        TradingState::Armed => true,
+        TradingState::Reducing => order.reduce_only,
+        _ => false,
+    };
+    require(is_fine, Reject::TradingState)
+}
+
+#[inline]
+fn price_filter(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let rules = &view.symbol.rules;
+    let is_fine = match order.order_type {
+        OrderType::Market => order.price.is_zero(),
+        OrderType::Limit => {
+            order.price >= rules.price_min
+                && order.price <= rules.price_max
+                && (order.price.units() - rules.price_min.units()) % rules.tick.units() == 0
+        }
+        // Conditional types live on other endpoints and have no gate here.
+        _ => false,
+    };
+    require(is_fine, Reject::PriceFilter)
+}
+
+#[inline]
+fn lot_size(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let r = &view.symbol.rules;
+    let (step, min, max) = match order.order_type {
+        OrderType::Market => (r.market_step, r.market_qty_min, r.market_qty_max),
+        _ => (r.step, r.qty_min, r.qty_max),
+    };
+    let is_fine = order.qty >= min && order.qty <= max && order.qty.is_multiple_of(step);
+    require(is_fine, Reject::LotSize)
+}
+
+#[inline]
+fn min_notional(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let Some(price) = value_price(view, order) else { return Ok(()) };
+    let notional = price.notional(order.qty).ok_or(Reject::Overflow)?;
+    require(order.reduce_only || notional >= view.symbol.rules.notional_min, Reject::MinNotional)
+}
+
+#[inline]
+fn percent_price(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let Some(mark) = view.market.mark(view.limits) else { return Ok(()) };
+    if order.order_type == OrderType::Market {
+        return Ok(());
+    }
+    let price = i128::from(order.price.units()) * 10_000;
+    let bound = |e4: i64| i128::from(mark.units()) * i128::from(e4);
+    let is_fine = match order.side {
+        Side::Buy => price <= bound(view.symbol.rules.percent_up_e4),
+        Side::Sell => price >= bound(view.symbol.rules.percent_down_e4),
+    };
+    require(is_fine, Reject::PercentPrice)
+}
+
+#[inline]
+fn max_qty(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    require(order.qty <= view.symbol.limits.qty_max, Reject::MaxQty)
+}
+
+#[inline]
+fn max_notional(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let Some(price) = value_price(view, order) else { return Ok(()) };
+    let notional = price.notional(order.qty).ok_or(Reject::Overflow)?;
+    require(notional <= view.symbol.limits.notional_max, Reject::MaxNotional)
+}
+
+/// Against the mark and against the mid: one of them alone may be wrong.
+#[inline]
+fn price_collar(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    if order.order_type == OrderType::Market {
+        return Ok(());
+    }
+    let is_within = |reference: Price| {
+        let collar = i128::from(view.limits.price_collar_ppm) * i128::from(order.side.sign());
+        let bound = i128::from(reference.units()) * (1_000_000 + collar);
+        let price = i128::from(order.price.units()) * 1_000_000;
+        match order.side {
+            Side::Buy => price <= bound,
+            Side::Sell => price >= bound,
+        }
+    };
+    let mark = view.market.mark(view.limits);
+    let mid = view.market.mid();
+    require(mark.is_none_or(is_within) && mid.is_none_or(is_within), Reject::PriceCollar)
+}
+
+#[inline]
+fn position_limit(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    if order.reduce_only {
+        return Ok(());
+    }
+    let worst = view.exposure.of(order.symbol).with(order.side, order.qty).worst(order.side);
+    require(worst <= i128::from(view.symbol.limits.position_max.units()), Reject::PositionLimit)
+}
+
+#[inline]
+fn exposure_limit(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    if order.reduce_only {
+        return Ok(());
+    }
+    let gross = view.exposure.gross_with_e16(order.symbol, order.side, order.qty);
+    let most = i128::from(view.limits.exposure_max.units()) * i128::from(schema::SCALE);
+    require(gross <= most, Reject::ExposureLimit)
+}
+
+#[inline]
+fn leverage(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    if order.reduce_only {
+        return Ok(());
+    }
+    let gross = view.exposure.gross_with_e16(order.symbol, order.side, order.qty);
+    let own = view.exposure.equity.min(view.limits.capital).units().max(0);
+    let most = i128::from(own) * i128::from(view.limits.leverage_max_e2);
+    require(gross <= most * i128::from(schema::SCALE / 100), Reject::Leverage)
+}
+
+#[inline]
+fn open_orders(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let of_symbol = view.exposure.of(order.symbol).working.count;
+    let is_fine = view.open_orders < view.limits.open_orders_max
+        && of_symbol < view.symbol.rules.open_orders_max;
+    require(is_fine, Reject::OpenOrders)
+}
+
+#[inline]
+fn message_rate(view: &View<'_>) -> Result<(), Reject> {
+    let reserve = view.limits.messages_cancel_reserve;
+    let is_fine = view.messages_10s < view.limits.messages_10s_max - reserve
+        && view.messages_1m < view.limits.messages_1m_max - reserve;
+    require(is_fine, Reject::MessageRate)
+}
+
+#[inline]
+fn stale_book(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let delay_ns = view.wall.0.saturating_sub(view.market.event_time.0);
+    let is_fresh = view.market.book_age_ns <= view.limits.book_age_ns_max
+        && delay_ns <= i64::try_from(view.limits.feed_delay_ns_max).unwrap_or(i64::MAX);
+    require(order.reduce_only || is_fresh, Reject::StaleBook)
+}
+
+#[inline]
+fn crossed_book(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let is_fine = view.market.is_synced && view.market.mid().is_some();
+    require(order.reduce_only || is_fine, Reject::CrossedBook)
+}
+
+#[inline]
+fn duplicate(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let Some((last, at)) = view.last_order else { return Ok(()) };
+    let is_same = NewOrder { client_order_id: order.client_order_id, ..*last } == *order;
+    let is_recent = view.now.since(*at) < view.limits.duplicate_window_ns;
+    require(!(is_same && is_recent), Reject::Duplicate)
+}
+
+/// It must stand against the position and leave it on its side, working orders counted.
+#[inline]
+fn reduce_only(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    if !order.reduce_only {
+        return Ok(());
+    }
+    let left = view.exposure.of(order.symbol).reducible(order.side);
+    require(i128::from(order.qty.units()) <= left, Reject::ReduceOnly)
+}
+
+#[inline]
+fn table_full(view: &View<'_>) -> Result<(), Reject> {
+    require(view.has_room, Reject::TableFull)
+}
+
+#[inline]
+fn symbol_status(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    require(order.reduce_only || view.symbol.rules.is_trading, Reject::SymbolStatus)
+}
+
+#[inline]
+fn no_mark(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    require(order.reduce_only || view.market.mark(view.limits).is_some(), Reject::NoMark)
+}
+
+#[inline]
+fn daily_loss(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    require(order.reduce_only || view.day_loss < view.limits.daily_loss_max, Reject::DailyLoss)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,13 @@
 //! A strategy sees a [`View`] of one symbol and answers with [`Intent`]s. It holds no money and no
 //! orders: position and working orders are the engine's, so a strategy cannot be wrong about them.
 
-use schema::{Price, Qty, Side, StrategyId, TimeInForce};
+use schema::{MonoNs, Notional, Price, Qty, SCALE, Side, StrategyId, SymbolId, TimeInForce};
+
+use crate::book::Top;
+use crate::orders::Working;
+use crate::position::Position;
+use crate::risk::SymbolRules;
+use crate::signal::Features;
 
 mod imbalance;
 mod test;
@@ -56,7 +62,24 @@ pub enum SettingError {
 }
 
 macro_rules! strategies {
-    ($($variant:ident = $name:literal, $id:ident, $config:ty;)+) => {
+    ($($variant:ident = $name:literal, $id:ident, $config:ty, $module:ty;)+) => {
+        /// The strategy in force.
+        #[derive(Debug)]
+        pub(crate) enum Strategy { $($variant($module)),+ }
+
+        impl Strategy {
+            pub(crate) fn new(config: &StrategyConfig) -> Self {
+                match config {
+                    $(StrategyConfig::$variant(config) => Self::$variant(<$module>::new(config))),+
+                }
+            }
+            /// Asks what to do on one symbol.
+            #[inline]
+            pub(crate) fn turn(&mut self, view: &View<'_>) -> Option<Intent> {
+                match self { $(Self::$variant(module) => module.turn(view)),+ }
+            }
+        }
+
         /// The strategy in force and its settings.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum StrategyConfig {
@@ -135,8 +158,46 @@ macro_rules! strategies {
 }
 
 strategies! {
-    Test = "test", TEST, TestConfig;
-    Imbalance = "imbalance", IMBALANCE, ImbalanceConfig;
+    Test = "test", TEST, TestConfig, test::Test;
+    Imbalance = "imbalance", IMBALANCE, ImbalanceConfig, imbalance::Imbalance;
+}
+
+/// Why a strategy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A book ticker brought new best prices.
+    Ticker,
+    /// Depth or a trade changed what is known.
+    Market,
+    /// Time passed, or an order's state changed.
+    Time,
+}
+
+/// What a strategy sees of one symbol.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Time.
+    pub now: MonoNs,
+    /// Symbol.
+    pub symbol: SymbolId,
+    /// Why it is asked.
+    pub cause: Cause,
+    /// The venue's filters.
+    pub rules: &'a SymbolRules,
+    /// Largest order by our own limit.
+    pub qty_max: Qty,
+    /// Best prices; two-sided and not crossed.
+    pub top: &'a Top,
+    /// Features.
+    pub features: &'a Features,
+    /// Signal needed to enter, units of 1e-8.
+    pub entry_threshold_e8: i64,
+    /// Position.
+    pub position: &'a Position,
+    /// Working, in-flight and unknown orders.
+    pub working: Working,
+    /// Whether risk may be added; else only reduce-only orders pass.
+    pub may_open: bool,
 }
 
 /// What a strategy asks for; risk decides.
@@ -158,3 +219,51 @@ pub enum Intent {
     /// Cancel all working orders of the symbol.
     CancelAll,
 }
+
+impl View<'_> {
+    /// Price of a marketable order: `reach_ticks` past the opposite best price.
+    #[inline]
+    pub fn marketable_price(&self, side: Side, reach_ticks: i64) -> Price {
+        let reach = self.rules.tick.units().saturating_mul(reach_ticks);
+        let best = match side {
+            Side::Buy => self.top.ask.price,
+            Side::Sell => self.top.bid.price,
+        };
+        Price::from_units(best.units().saturating_add(reach.saturating_mul(side.sign())))
+    }
+    /// Quantity worth `notional` at `price`, a multiple of the step, raised to the venue's minimum.
+    pub fn qty_of(&self, notional: Notional, price: Price) -> Qty {
+        let (price, step) = (i128::from(price.units().max(1)), i128::from(self.rules.step.units()));
+        let scale = i128::from(SCALE);
+        let wanted = i128::from(notional.units()) * scale / price / step * step;
+        let least = (i128::from(self.rules.notional_min.units()) * scale + price - 1) / price;
+        let least = (least + step - 1) / step * step;
+        let units = wanted.max(least).max(i128::from(self.rules.qty_min.units()));
+        Qty::from_units(i64::try_from(units).unwrap_or(i64::MAX))
+    }
+    /// An IOC that opens a position worth `notional`.
+    pub(crate) fn open(&self, side: Side, notional: Notional, reach_ticks: i64) -> Intent {
+        let price = self.marketable_price(side, reach_ticks);
+        Intent::Place {
+            side,
+            time_in_force: TimeInForce::Ioc,
+            price,
+            qty: self.qty_of(notional, price),
+            reduce_only: false,
+        }
+    }
+    /// An IOC that closes the position, or as much of it as one order may.
+    pub(crate) fn close(&self, reach_ticks: i64) -> Intent {
+        let side = if self.position.qty().units() > 0 { Side::Sell } else { Side::Buy };
+        Intent::Place {
+            side,
+            time_in_force: TimeInForce::Ioc,
+            price: self.marketable_price(side, reach_ticks),
+            qty: self.position.qty().abs().min(self.qty_max).min(self.rules.qty_max),
+            reduce_only: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,7 @@ fn a_finished_state_with_fills_missing_keeps_the_order_live() {
     let mut orders = Orders::new(EPOCH);
     let handle = place(&mut orders, Side::Buy, 10);
     orders.learn(handle, OrderStatus::Canceled, units(6), VenueOrderId(5));
-    assert!(orders.get(handle).is_short_of_fills);
+    assert!(orders.get(handle).is_short_of_fills());
     assert_eq!(orders.get(handle).status(), OrderStatus::Unknown);
     assert_eq!(orders.unknown_count(), 1);
     assert_eq!(orders.working(SymbolId(0)).buy, 10);

@@ -1,6 +1,8 @@
 //! `test`: small scheduled round trips.
 
-use super::{Setting, SettingKind};
+use schema::{MonoNs, Notional, Price, SYMBOLS_MAX, Side, TimeInForce};
+
+use super::{Cause, Intent, Setting, SettingKind, View};
 
 /// How `test` opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,4 +108,94 @@ impl TestConfig {
             _ => return None,
         })
     }
+}
+
+/// One symbol's round trip.
+#[derive(Debug, Clone, Copy)]
+struct Trip {
+    /// When the last opening was sent.
+    opened_at: MonoNs,
+    /// Side of the next opening.
+    next_side: Side,
+    /// Book tickers since the last order.
+    tickers: i64,
+    has_opened: bool,
+}
+
+/// The strategy.
+#[derive(Debug)]
+pub(crate) struct Test {
+    config: TestConfig,
+    trips: [Trip; SYMBOLS_MAX],
+}
+
+impl Test {
+    pub(super) fn new(config: &TestConfig) -> Self {
+        let trip =
+            Trip { opened_at: MonoNs(0), next_side: Side::Buy, tickers: 0, has_opened: false };
+        Self { config: *config, trips: [trip; SYMBOLS_MAX] }
+    }
+    #[inline]
+    pub(super) fn turn(&mut self, view: &View<'_>) -> Option<Intent> {
+        match self.config.style {
+            TestStyle::EveryTick => self.every_tick(view),
+            TestStyle::Ioc | TestStyle::Gtx => self.round_trip(view),
+        }
+    }
+
+    fn every_tick(&mut self, view: &View<'_>) -> Option<Intent> {
+        let trip = self.trips.get_mut(view.symbol.index())?;
+        if view.cause != Cause::Ticker {
+            return None;
+        }
+        trip.tickers += 1;
+        if trip.tickers < self.config.every_ticks || !view.may_open {
+            return None;
+        }
+        trip.tickers = 0;
+        let side = trip.next_side;
+        trip.next_side = side.opposite();
+        let notional = Notional::from_units(self.config.order_notional_e8);
+        Some(view.open(side, notional, self.config.reach_ticks))
+    }
+
+    fn round_trip(&mut self, view: &View<'_>) -> Option<Intent> {
+        let trip = self.trips.get_mut(view.symbol.index())?;
+        let elapsed_ns = view.now.since(trip.opened_at);
+        let is_held = elapsed_ns >= ms_to_ns(self.config.hold_ms);
+        if view.working.count > 0 {
+            let is_resting = self.config.style == TestStyle::Gtx;
+            return (is_resting && is_held).then_some(Intent::CancelAll);
+        }
+        if !view.position.is_flat() {
+            return is_held.then(|| view.close(self.config.reach_ticks));
+        }
+        let is_due = !trip.has_opened || elapsed_ns >= ms_to_ns(self.config.interval_ms);
+        if !is_due || !view.may_open {
+            return None;
+        }
+        let side = trip.next_side;
+        trip.next_side = side.opposite();
+        trip.opened_at = view.now;
+        trip.has_opened = true;
+        let notional = Notional::from_units(self.config.order_notional_e8);
+        if self.config.style == TestStyle::Ioc {
+            return Some(view.open(side, notional, self.config.reach_ticks));
+        }
+        let price: Price = match side {
+            Side::Buy => view.top.bid.price,
+            Side::Sell => view.top.ask.price,
+        };
+        Some(Intent::Place {
+            side,
+            time_in_force: TimeInForce::Gtx,
+            price,
+            qty: view.qty_of(notional, price),
+            reduce_only: false,
+        })
+    }
+}
+
+const fn ms_to_ns(ms: i64) -> u64 {
+    (ms.unsigned_abs()).saturating_mul(1_000_000)
 }
