@@ -10,9 +10,18 @@
 //! this crate but its binary and the benches.
 
 pub mod alloc;
+pub mod cold;
 pub mod config;
+pub mod desk;
+pub mod gate;
+pub mod journal;
+pub mod links;
+pub mod logging;
 pub mod net;
+pub mod queues;
+pub mod run;
 pub mod tsc;
+pub mod turn;
 
 #[cfg(test)]
 #[global_allocator]

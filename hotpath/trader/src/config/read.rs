@@ -11,7 +11,7 @@ use super::reader::{
 use super::venue::{Use, check, example};
 use super::*;
 
-/// Largest amount a limit may name: a million million.
+/// Largest amount a limit may name: a million.
 const AMOUNT_MAX: i64 = 1_000_000 * SCALE;
 const MS_NS: u64 = 1_000_000;
 
@@ -102,10 +102,12 @@ fn instance(root: &mut Section<'_>, out: &mut Mistakes<'_>) -> Option<String> {
     let text = required(text, root, "instance", "\"paper\"", out)?;
     let is_fine = !text.is_empty()
         && text.len() <= 32
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
     if !is_fine {
         let what = format!("instance \"{text}\" cannot name shared-memory segments");
-        let remedy = "use 1 to 32 lowercase letters, digits or _";
+        let remedy = "use 1 to 32 lowercase letters, digits, - or _";
         out.add(root.place("instance"), what, remedy);
         return None;
     }

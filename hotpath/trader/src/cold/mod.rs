@@ -1,0 +1,14 @@
+//! Everything that may wait: the start sequence, REST, dialling, reconciling, the watchdog.
+//!
+//! The main thread is the supervisor; it alone talks to the hot thread's queues. Requests that wait
+//! run beside it: REST jobs on one worker, each dial on a short-lived thread, so that a slow answer
+//! delays neither a reconnect nor the watchdog.
+
+pub mod dial;
+pub mod reconcile;
+pub mod rest;
+pub mod start;
+pub mod supervisor;
+
+pub use rest::{CallError, Rest};
+pub use supervisor::Supervisor;

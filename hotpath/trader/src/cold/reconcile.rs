@@ -1,0 +1,154 @@
+//! The account as the venue has it, and the fills that were missed while nobody listened.
+
+use anyhow::Context as _;
+use binance::rest::{
+    OpenOrder, PositionSide, UserTrade, parse_account, parse_depth, parse_open_orders, parse_order,
+    parse_positions, parse_user_trades,
+};
+use engine::Truth;
+use schema::{
+    DepthBuf, ExecType, ExecutionReport, OrderStatus, PositionDelta, Qty, SymbolId, SymbolName,
+    WallNs,
+};
+
+use super::rest::Rest;
+use crate::queues::{Reconciliation, Snapshot};
+use crate::tsc;
+
+/// How far before the last frame fills are looked for: clocks differ, and a report repeats safely.
+const OVERLAP_MS: i64 = 5_000;
+
+/// Asks for account, positions, open orders and, if `since` is given, the fills from then on.
+///
+/// # Errors
+/// If any answer is missing; half a truth is none.
+pub fn reconcile(
+    rest: &Rest,
+    symbols: &[SymbolName],
+    since: Option<WallNs>,
+) -> anyhow::Result<Reconciliation> {
+    let mut truth = Truth { requested_at: tsc::mono(), ..Truth::default() };
+    let body = rest.signed("/fapi/v3/account", &[])?;
+    truth.wallet = parse_account(&body).context("account")?.wallet("USDT");
+    let body = rest.signed("/fapi/v3/positionRisk", &[])?;
+    for row in parse_positions(&body).context("positionRisk")? {
+        let Some(index) = symbols.iter().position(|name| *name == row.symbol) else {
+            if row.qty.units() != 0 {
+                log::warn!(target: "risk", "position in {} is not followed here", row.symbol);
+            }
+            continue;
+        };
+        anyhow::ensure!(row.side == PositionSide::Both, "the account is in hedge mode");
+        truth.positions[index] = PositionDelta {
+            symbol: SymbolId(index as u16),
+            qty: row.qty,
+            entry_price: row.entry_price,
+            unrealized_pnl: row.unrealized_pnl,
+        };
+    }
+    let mut missed = Vec::new();
+    for (index, name) in symbols.iter().enumerate() {
+        let symbol = SymbolId(index as u16);
+        let text = name.to_string();
+        let body = rest.signed("/fapi/v1/openOrders", &[("symbol", &text)])?;
+        let orders = parse_open_orders(&body).context("openOrders")?;
+        truth.open_orders.extend(orders.iter().map(|order| open_order(symbol, order)));
+        if let Some(since) = since {
+            fills(rest, symbol, &text, since, &mut missed)?;
+        }
+    }
+    Ok(Reconciliation { missed, truth })
+}
+
+fn open_order(symbol: SymbolId, order: &OpenOrder) -> engine::OpenOrder {
+    engine::OpenOrder {
+        symbol,
+        client_order_id: order.client_order_id,
+        venue_order_id: order.venue_order_id,
+        side: order.side,
+        order_type: order.order_type,
+        time_in_force: order.time_in_force,
+        price: order.price,
+        qty: order.qty,
+        cum_qty: order.cum_qty,
+        reduce_only: order.reduce_only,
+    }
+}
+
+/// Reports made of own trades, in the order of their ids.
+fn fills(
+    rest: &Rest,
+    symbol: SymbolId,
+    name: &str,
+    since: WallNs,
+    out: &mut Vec<ExecutionReport>,
+) -> anyhow::Result<()> {
+    let start = (since.ms() - OVERLAP_MS).to_string();
+    let params = [("symbol", name), ("startTime", start.as_str()), ("limit", "1000")];
+    let body = rest.signed("/fapi/v1/userTrades", &params)?;
+    let mut trades = parse_user_trades(&body).context("userTrades")?;
+    trades.sort_by_key(|trade| trade.trade_id);
+    let mut orders: Vec<OpenOrder> = Vec::new();
+    for trade in &trades {
+        if orders.iter().all(|order| order.venue_order_id != trade.venue_order_id) {
+            let id = trade.venue_order_id.0.to_string();
+            let params = [("symbol", name), ("orderId", id.as_str())];
+            orders.push(parse_order(&rest.signed("/fapi/v1/order", &params)?).context("order")?);
+        }
+    }
+    for (index, trade) in trades.iter().enumerate() {
+        let order = orders.iter().find(|order| order.venue_order_id == trade.venue_order_id);
+        if let Some(order) = order {
+            out.push(report(symbol, order, trade, &trades[index + 1..]));
+        }
+    }
+    Ok(())
+}
+
+/// The report a fill would have come with; `later` are the fills after it.
+fn report(
+    symbol: SymbolId,
+    order: &OpenOrder,
+    trade: &UserTrade,
+    later: &[UserTrade],
+) -> ExecutionReport {
+    let of_order = later.iter().filter(|other| other.venue_order_id == trade.venue_order_id);
+    let after: i64 = of_order.map(|other| other.qty.units()).sum();
+    let cum_qty = Qty::from_units(order.cum_qty.units().saturating_sub(after));
+    let is_filled = cum_qty >= order.qty;
+    ExecutionReport {
+        symbol,
+        client_order_id: order.client_order_id,
+        venue_order_id: order.venue_order_id,
+        side: trade.side,
+        order_type: order.order_type,
+        time_in_force: order.time_in_force,
+        exec_type: ExecType::Trade,
+        status: if is_filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled },
+        price: order.price,
+        qty: order.qty,
+        last_qty: trade.qty,
+        last_price: trade.price,
+        cum_qty,
+        commission: trade.commission,
+        realized_pnl: trade.realized_pnl,
+        trade_id: trade.trade_id,
+        is_maker: trade.is_maker,
+        reduce_only: order.reduce_only,
+        expiry_reason: 0,
+        transaction_time: trade.time,
+        event_time: trade.time,
+    }
+}
+
+/// A depth snapshot.
+///
+/// # Errors
+/// If it cannot be had.
+pub fn snapshot(rest: &Rest, symbol: SymbolId, name: &SymbolName) -> anyhow::Result<Snapshot> {
+    let text = name.to_string();
+    let body = rest.open("/fapi/v1/depth", &[("symbol", &text), ("limit", "1000")])?;
+    let mut depth = DepthBuf::new();
+    let head = parse_depth(&body, symbol, &mut depth).context("depth")?;
+    Ok(Snapshot { head, depth })
+}

@@ -1,0 +1,358 @@
+//! The main thread once the hot one runs: dials, jobs, signals, the listen key, the watchdog.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam::channel::{Receiver, Sender, unbounded};
+use rings::{Ring, latest};
+use rustls::ClientConfig;
+use schema::{LAYOUT_HASH, Link, SignalParams, SymbolId, SymbolName, Verdict, WallNs};
+use sd_notify::NotifyState;
+
+use super::dial::{Schedule, connect};
+use super::reconcile::{reconcile, snapshot};
+use super::rest::{Method, Rest, Security};
+use crate::config::Config;
+use crate::net::Masks;
+use crate::queues::{HotConnection, Reconciliation, SLOTS, Slot, Snapshot, ToCold, ToHot};
+use crate::turn::Outcome;
+
+/// Longest sleep of the supervisor: what a snapshot or a lost link waits at most.
+const NAP: Duration = Duration::from_millis(5);
+/// Between two extensions of the listen key, which lives 60 minutes.
+const KEEP_ALIVE: Duration = Duration::from_secs(25 * 60);
+/// Between two looks for segments of refit and guard.
+const LOOK: Duration = Duration::from_secs(1);
+/// A hot thread that does not turn for so long is named in the log.
+const STILL: Duration = Duration::from_secs(2);
+/// Pause before a failed snapshot or reconciliation is asked for again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What the REST worker does.
+enum Job {
+    Snapshot(SymbolId),
+    Reconcile(Option<WallNs>),
+    KeepAlive,
+}
+
+/// What came of it.
+enum Done {
+    Dialled(Slot, anyhow::Result<Box<HotConnection>>),
+    Snapshot(SymbolId, anyhow::Result<Snapshot>),
+    Reconciled(anyhow::Result<Reconciliation>, Option<WallNs>),
+    ListenKeyGone,
+}
+
+/// The supervisor.
+pub struct Supervisor {
+    config: Arc<Config>,
+    rest: Arc<Rest>,
+    tls: Arc<ClientConfig>,
+    to_hot: rtrb::Producer<ToHot>,
+    from_hot: rtrb::Consumer<ToCold>,
+    heart: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    jobs: Sender<Job>,
+    done_in: Sender<Done>,
+    done: Receiver<Done>,
+    schedules: [Schedule; SLOTS],
+    random: Masks,
+    later: Vec<(Instant, ToHot)>,
+    /// Fills from this time on are still to be fetched: a reconciliation failed.
+    missed_since: Option<WallNs>,
+    params: Option<(u64, latest::Reader<SignalParams>)>,
+    verdict: Option<(u64, latest::Reader<Verdict>)>,
+    look_at: Instant,
+    keep_alive_at: Instant,
+    beat: (u64, Instant),
+    beat_sent_at: Instant,
+    is_stop_told: bool,
+    is_ready_told: bool,
+}
+
+impl Supervisor {
+    /// Prepares the supervisor and starts the REST worker.
+    ///
+    /// # Errors
+    /// If no thread can be made.
+    pub fn new(
+        config: Arc<Config>,
+        rest: Arc<Rest>,
+        tls: Arc<ClientConfig>,
+        to_hot: rtrb::Producer<ToHot>,
+        from_hot: rtrb::Consumer<ToCold>,
+        heart: Arc<AtomicU64>,
+        stop: Arc<AtomicBool>,
+    ) -> anyhow::Result<Self> {
+        let (jobs, todo) = unbounded();
+        let (done_in, done) = unbounded();
+        let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
+        let (worker_rest, worker_done) = (Arc::clone(&rest), done_in.clone());
+        std::thread::Builder::new()
+            .name("rest".to_owned())
+            .spawn(move || work(&worker_rest, &names, &todo, &worker_done))
+            .context("cannot start the REST thread")?;
+        let now = Instant::now();
+        let wanted = |index: usize| {
+            let slot = Slot(index as u8);
+            Schedule::new(slot == Slot::of(slot.link(), 0))
+        };
+        Ok(Self {
+            config,
+            rest,
+            tls,
+            to_hot,
+            from_hot,
+            heart,
+            stop,
+            jobs,
+            done_in,
+            done,
+            schedules: std::array::from_fn(wanted),
+            random: Masks::from_os(),
+            later: Vec::new(),
+            missed_since: None,
+            params: None,
+            verdict: None,
+            look_at: now,
+            keep_alive_at: now + KEEP_ALIVE,
+            beat: (0, now),
+            beat_sent_at: now,
+            is_stop_told: false,
+            is_ready_told: false,
+        })
+    }
+
+    /// Works until the hot thread has ended.
+    pub fn run(&mut self, hot: &JoinHandle<Outcome>) {
+        while !hot.is_finished() {
+            if let Ok(done) = self.done.recv_timeout(NAP) {
+                self.take(done);
+            }
+            while let Ok(message) = self.from_hot.pop() {
+                self.answer(message);
+            }
+            self.dial_due();
+            self.send_later();
+            self.look_at_sidecars();
+            self.keep_alive();
+            self.watch();
+            if self.stop.load(Ordering::Relaxed) && !self.is_stop_told {
+                log::info!(target: "trading", "stopping: cancelling what works");
+                let _ = sd_notify::notify(&[NotifyState::Stopping]);
+                self.is_stop_told = self.tell(ToHot::Stop);
+            }
+        }
+    }
+
+    fn tell(&mut self, message: ToHot) -> bool {
+        match self.to_hot.push(message) {
+            Ok(()) => true,
+            Err(rtrb::PushError::Full(message)) => {
+                // The hot thread takes 16 a turn: full means that it stands still.
+                self.later.push((Instant::now() + NAP, message));
+                false
+            }
+        }
+    }
+
+    fn send_later(&mut self) {
+        let now = Instant::now();
+        let (due, rest) =
+            std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = rest;
+        let due: Vec<(Instant, ToHot)> = due;
+        for (_, message) in due {
+            self.tell(message);
+        }
+    }
+
+    fn answer(&mut self, message: ToCold) {
+        match message {
+            ToCold::Lost(slot, error, connection) => {
+                if let Some(mut connection) = connection {
+                    connection.close();
+                }
+                let random = u32::from_le_bytes(self.random.next_mask());
+                let pause = self.schedules[slot.index()].failed(random);
+                log::warn!(
+                    target: "execution",
+                    "{} link lost ({error}); again in {} ms", slot.link(), pause.as_millis()
+                );
+            }
+            ToCold::Proved(slot) => self.schedules[slot.index()].proved(),
+            ToCold::Snapshot(symbol) => self.ask(Job::Snapshot(symbol)),
+            ToCold::Reconcile(since) => {
+                let since = match (since, self.missed_since.take()) {
+                    (Some(a), Some(b)) => Some(WallNs(a.0.min(b.0))),
+                    (a, b) => a.or(b),
+                };
+                self.ask(Job::Reconcile(since));
+            }
+            ToCold::ListenKeyExpired => {
+                log::warn!(target: "execution", "the listen key expired; reconnecting");
+                self.ask(Job::KeepAlive);
+            }
+            ToCold::Spent(_) => {}
+        }
+    }
+
+    fn ask(&self, job: Job) {
+        // The worker lives as long as this thread: only a panic of it closes the channel.
+        if self.jobs.send(job).is_err() {
+            log::error!(target: "trading", "the REST thread is gone; restart the trader");
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Dialled(slot, Ok(connection)) => {
+                log::debug!(target: "execution", "{} link connected", slot.link());
+                self.tell(ToHot::Fresh(slot, connection));
+            }
+            Done::Dialled(slot, Err(error)) => {
+                let random = u32::from_le_bytes(self.random.next_mask());
+                let pause = self.schedules[slot.index()].failed(random);
+                log::warn!(
+                    target: "execution",
+                    "{} link: {error:#}; again in {} ms", slot.link(), pause.as_millis()
+                );
+            }
+            Done::Snapshot(_, Ok(snapshot)) => {
+                self.tell(ToHot::Snapshot(Box::new(snapshot)));
+            }
+            Done::Snapshot(symbol, Err(error)) => {
+                log::warn!(target: "execution", "no depth snapshot: {error:#}");
+                self.later.push((Instant::now() + RETRY, ToHot::NoSnapshot(symbol)));
+            }
+            Done::Reconciled(Ok(reconciliation), _) => {
+                log::info!(
+                    target: "trading",
+                    "account: wallet {} USDT, {} open orders, {} fills looked up",
+                    reconciliation.truth.wallet,
+                    reconciliation.truth.open_orders.len(),
+                    reconciliation.missed.len(),
+                );
+                self.tell(ToHot::Reconciled(Box::new(reconciliation)));
+            }
+            Done::Reconciled(Err(error), since) => {
+                log::warn!(target: "trading", "not reconciled: {error:#}");
+                self.missed_since = since;
+                self.later.push((Instant::now() + RETRY, ToHot::NotReconciled));
+            }
+            Done::ListenKeyGone => {
+                // The next dial asks for a new key; the venue closes the old stream.
+                log::warn!(target: "execution", "the listen key could not be extended");
+            }
+        }
+    }
+
+    fn dial_due(&mut self) {
+        let now = Instant::now();
+        for index in 0..SLOTS {
+            let slot = Slot(index as u8);
+            if !self.schedules[index].due.is_some_and(|due| due <= now) {
+                continue;
+            }
+            self.schedules[index].due = None;
+            let (config, rest) = (Arc::clone(&self.config), Arc::clone(&self.rest));
+            let (tls, done) = (Arc::clone(&self.tls), self.done_in.clone());
+            let thread = std::thread::Builder::new().name(format!("dial-{}", slot.link()));
+            let dialled = thread.spawn(move || {
+                let result = connect(&config, &rest, tls, slot);
+                let _ = done.send(Done::Dialled(slot, result)); // nobody is there at the end
+            });
+            if let Err(error) = dialled {
+                self.take(Done::Dialled(slot, Err(error.into())));
+            }
+        }
+    }
+
+    /// Opens what refit and guard publish once it is there, and hands on what is new.
+    fn look_at_sidecars(&mut self) {
+        if Instant::now() >= self.look_at {
+            self.look_at = Instant::now() + LOOK;
+            let instance = &self.config.instance;
+            if self.params.as_ref().is_none_or(|(_, reader)| reader.is_stale()) {
+                let reader = latest::Reader::open(instance, Ring::Params, LAYOUT_HASH);
+                self.params = reader.ok().map(|reader| (0, reader));
+            }
+            if self.verdict.as_ref().is_none_or(|(_, reader)| reader.is_stale()) {
+                let reader = latest::Reader::open(instance, Ring::Verdict, LAYOUT_HASH);
+                self.verdict = reader.ok().map(|reader| (0, reader));
+            }
+        }
+        if let Some(params) = newer(&mut self.params) {
+            self.tell(ToHot::Params(params));
+        }
+        if let Some(verdict) = newer(&mut self.verdict) {
+            self.tell(ToHot::Verdict(verdict));
+        }
+    }
+
+    fn keep_alive(&mut self) {
+        if Instant::now() >= self.keep_alive_at {
+            self.keep_alive_at = Instant::now() + KEEP_ALIVE;
+            self.ask(Job::KeepAlive);
+        }
+    }
+
+    /// The watchdog is fed only while the hot thread turns.
+    fn watch(&mut self) {
+        let now = Instant::now();
+        let turns = self.heart.load(Ordering::Relaxed);
+        if turns == self.beat.0 {
+            if now - self.beat.1 > STILL {
+                log::error!(target: "trading", "the hot thread stands still at turn {turns}");
+                self.beat.1 = now;
+            }
+            return;
+        }
+        self.beat = (turns, now);
+        if !self.is_ready_told {
+            self.is_ready_told = sd_notify::notify(&[NotifyState::Ready]).is_ok();
+        }
+        if now - self.beat_sent_at >= Duration::from_millis(250) {
+            self.beat_sent_at = now;
+            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+fn newer<T: rings::Plain>(source: &mut Option<(u64, latest::Reader<T>)>) -> Option<T> {
+    let (seen, reader) = source.as_mut()?;
+    if reader.version() == *seen {
+        return None;
+    }
+    let (version, value) = reader.load()?;
+    *seen = version;
+    Some(value)
+}
+
+/// The REST worker: one job after the other.
+fn work(rest: &Rest, names: &[SymbolName], todo: &Receiver<Job>, done: &Sender<Done>) {
+    for job in todo {
+        let result = match job {
+            Job::Snapshot(symbol) => {
+                let Some(name) = names.get(symbol.index()) else { continue };
+                Done::Snapshot(symbol, snapshot(rest, symbol, name))
+            }
+            Job::Reconcile(since) => Done::Reconciled(reconcile(rest, names, since), since),
+            Job::KeepAlive => {
+                match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
+                    Ok(_) => continue,
+                    Err(error) => {
+                        log::warn!(target: "execution", "{} stream: {error}", Link::User);
+                        Done::ListenKeyGone
+                    }
+                }
+            }
+        };
+        if done.send(result).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Engine, gate and rings: one input in, messages out, then the record of both.
+//!
+//! The order of things in [`Desk::take`] is the hot path's order: the engine decides, the gate
+//! writes, and only then the market record (by the caller) and the journal records are published.
+
+use engine::{ACTIONS_MAX, Action, Engine, Input, Now, Outbox};
+use schema::{ClientOrderId, Event, Kind, Record, RequestId, Stage, Stages, WallNs};
+use std::io::{Read, Write};
+
+use crate::alloc;
+use crate::gate::{Gate, GateError};
+use crate::journal::Journal;
+use crate::net::{Connection, LinkError};
+use crate::queues::LogEntry;
+use crate::tsc;
+
+/// Requests that did not leave and are still to be told to the engine: two full outboxes.
+const UNSENT_MAX: usize = 2 * ACTIONS_MAX;
+/// Cycle-counter stamps of the input being worked on.
+pub type Stamps = [u64; 9];
+
+/// Engine, gate, journal and the log queue.
+#[derive(Debug)]
+pub struct Desk {
+    /// The machine that decides.
+    pub engine: Engine,
+    /// The way to the wire.
+    pub gate: Gate,
+    /// The record.
+    pub journal: Journal,
+    log: rtrb::Producer<LogEntry>,
+    log_dropped: u64,
+    outbox: Outbox,
+    unsent: Box<[RequestId; UNSENT_MAX]>,
+    unsent_count: usize,
+    /// Requests that found no room in `unsent`: their outcome stays unknown to the engine.
+    unsent_lost: u64,
+    is_order_ready: bool,
+    sent: u64,
+}
+
+impl Desk {
+    /// Puts the parts together; allocates the outbox.
+    pub fn new(
+        engine: Engine,
+        gate: Gate,
+        journal: Journal,
+        log: rtrb::Producer<LogEntry>,
+    ) -> Self {
+        Self {
+            engine,
+            gate,
+            journal,
+            log,
+            log_dropped: 0,
+            outbox: Outbox::new(),
+            unsent: Box::new([RequestId(0); UNSENT_MAX]),
+            unsent_count: 0,
+            unsent_lost: 0,
+            is_order_ready: false,
+            sent: 0,
+        }
+    }
+
+    /// Whether requests may be sent: the order link is up and, if it must be, logged on.
+    pub fn set_order_ready(&mut self, is_ready: bool) {
+        self.is_order_ready = is_ready;
+    }
+
+    /// Hands an input to the engine and sends what it decides on `orders`.
+    ///
+    /// # Errors
+    /// The order link broke; what was in flight has an unknown outcome.
+    #[inline]
+    pub fn take<S: Read + Write>(
+        &mut self,
+        now: Now,
+        input: &Input<'_>,
+        event_time: WallNs,
+        orders: Option<&mut Connection<S>>,
+        stamps: &mut Stamps,
+    ) -> Result<(), LinkError> {
+        self.engine.apply(now, input, &mut self.outbox);
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        stamps[Stage::Engine as usize] = tsc::stamp();
+        let (placed, result) = self.send(now, orders, stamps);
+        for record in self.outbox.records() {
+            self.journal.publish(record);
+            if record.kind != Kind::Bar as u16 {
+                push(&mut self.log, &mut self.log_dropped, LogEntry::Event(*record));
+            }
+        }
+        self.outbox.clear();
+        if let Some(client_order_id) = placed
+            && stamps[Stage::Ready as usize] != 0
+        {
+            let stages = Stages { client_order_id, tsc: *stamps, event_time };
+            let record = Event::Stages(stages).to_record();
+            self.journal.publish(&record.stamped(now.mono, self.engine.input_number()));
+        }
+        result
+    }
+
+    /// Sends the outbox; returns the first order that left.
+    #[inline]
+    fn send<S: Read + Write>(
+        &mut self,
+        now: Now,
+        mut orders: Option<&mut Connection<S>>,
+        stamps: &mut Stamps,
+    ) -> (Option<ClientOrderId>, Result<(), LinkError>) {
+        let mut placed = None;
+        let mut result = Ok(());
+        for action in self.outbox.actions() {
+            let passed = match (&mut orders, self.is_order_ready && result.is_ok()) {
+                (Some(connection), true) => self.gate.send(connection, action, now.wall),
+                _ => Err(GateError::Stuck),
+            };
+            match (passed, action) {
+                (Ok(passed), Action::Place(order, ..)) => {
+                    self.sent += 1;
+                    if placed.is_none() {
+                        placed = Some(order.get().client_order_id);
+                        stamps[Stage::Encode as usize] = passed.encode_tsc;
+                        stamps[Stage::WriteCall as usize] = passed.sent.call_tsc;
+                        stamps[Stage::WriteReturn as usize] = passed.sent.return_tsc;
+                    }
+                }
+                (Ok(_), _) => self.sent += 1,
+                (Err(error), _) => {
+                    let entry = LogEntry::Unsent(action.request_id(), error);
+                    push(&mut self.log, &mut self.log_dropped, entry);
+                    match error {
+                        GateError::Broken(link) => result = Err(link),
+                        GateError::Stuck if self.is_order_ready => result = Err(LinkError::Stuck),
+                        GateError::Stuck | GateError::Encode(_) => {}
+                    }
+                    if error.is_unsent() {
+                        match self.unsent.get_mut(self.unsent_count) {
+                            Some(slot) => {
+                                *slot = action.request_id();
+                                self.unsent_count += 1;
+                            }
+                            None => self.unsent_lost += 1,
+                        }
+                    }
+                }
+            }
+        }
+        (placed, result)
+    }
+
+    /// The next request that did not leave, for `Input::SendFailed`.
+    pub fn next_unsent(&mut self) -> Option<RequestId> {
+        self.unsent_count = self.unsent_count.checked_sub(1)?;
+        Some(self.unsent[self.unsent_count])
+    }
+
+    /// Leaves an entry for the log thread; counts it if there is no room.
+    #[inline]
+    pub fn note(&mut self, entry: LogEntry) {
+        push(&mut self.log, &mut self.log_dropped, entry);
+    }
+
+    /// Journals a record of the trader itself.
+    pub fn record(&mut self, now: Now, event: &Event) {
+        let record: Record = event.to_record();
+        self.journal.publish(&record.stamped(now.mono, self.engine.input_number()));
+    }
+
+    /// Log entries lost, records that could not be kept, requests whose failure was not told.
+    pub fn losses(&self) -> (u64, u64, u64) {
+        (self.log_dropped, self.journal.lost() + self.outbox.lost(), self.unsent_lost)
+    }
+    /// Messages that left.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+    /// Allocations counted so far.
+    pub fn allocations(&self) -> alloc::Counts {
+        alloc::counts()
+    }
+}
+
+#[inline]
+fn push(log: &mut rtrb::Producer<LogEntry>, dropped: &mut u64, entry: LogEntry) {
+    if log.push(entry).is_err() {
+        *dropped += 1;
+    }
+}

@@ -1,0 +1,119 @@
+//! What the hot thread and the others hand each other, through queues sized at start.
+//!
+//! Whatever the hot thread is given that owns memory it gives back ([`ToCold::Lost`],
+//! [`ToCold::Spent`]), so that it frees nothing.
+
+use engine::Truth;
+use schema::{
+    DepthBuf, DepthHead, ExecutionReport, Link, Record, SignalParams, SymbolId, Verdict, WallNs,
+};
+
+use crate::net::{Connection, LinkError};
+
+/// Connections of one link: one now; the second is for standing by.
+pub const CONNECTIONS_PER_LINK: usize = 2;
+/// All connections there can be.
+pub const SLOTS: usize = schema::LINKS * CONNECTIONS_PER_LINK;
+/// Messages in either direction: every slot, every symbol's snapshot and a few commands at once.
+pub const MESSAGES: usize = 128;
+/// Log entries that may wait: a second of a busy market at one order a millisecond, twice over.
+pub const LOG_ENTRIES: usize = 8_192;
+
+/// A place for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(pub u8);
+
+impl Slot {
+    /// The `index`-th connection of a link.
+    pub const fn of(link: Link, index: usize) -> Self {
+        Self((link as usize * CONNECTIONS_PER_LINK + index) as u8)
+    }
+    /// Which link it serves.
+    #[inline]
+    pub fn link(self) -> Link {
+        Link::ALL[self.index() / CONNECTIONS_PER_LINK]
+    }
+    /// As an index below [`SLOTS`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A connection as the hot thread has it.
+pub type HotConnection = Connection<mio::net::TcpStream>;
+
+/// A depth snapshot.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Head.
+    pub head: DepthHead,
+    /// Levels.
+    pub depth: DepthBuf,
+}
+
+/// The account, and the fills that were missed.
+#[derive(Debug, Default)]
+pub struct Reconciliation {
+    /// Fills since the time asked for, as reports, in the order of their trade ids.
+    pub missed: Vec<ExecutionReport>,
+    /// The account.
+    pub truth: Truth,
+}
+
+/// To the hot thread.
+#[derive(Debug)]
+pub enum ToHot {
+    /// A new connection.
+    Fresh(Slot, Box<HotConnection>),
+    /// A snapshot.
+    Snapshot(Box<Snapshot>),
+    /// No snapshot could be had; ask again.
+    NoSnapshot(SymbolId),
+    /// The account.
+    Reconciled(Box<Reconciliation>),
+    /// The account could not be had; ask again.
+    NotReconciled,
+    /// Parameters from refit.
+    Params(SignalParams),
+    /// guard's word.
+    Verdict(Verdict),
+    /// End: cancel, confirm, leave.
+    Stop,
+}
+
+/// From the hot thread.
+#[derive(Debug)]
+pub enum ToCold {
+    /// A connection is over; here it is, to be dropped.
+    Lost(Slot, LinkError, Option<Box<HotConnection>>),
+    /// The first data came on this connection.
+    Proved(Slot),
+    /// A snapshot is wanted.
+    Snapshot(SymbolId),
+    /// The account is wanted, with the fills since then if some may be missing.
+    Reconcile(Option<WallNs>),
+    /// The listen key is dead.
+    ListenKeyExpired,
+    /// To be dropped.
+    Spent(ToHot),
+}
+
+/// To the log thread.
+#[derive(Debug, Clone, Copy)]
+pub enum LogEntry {
+    /// Something that also stands in the journal.
+    Event(Record),
+    /// A connection came.
+    Up(Slot),
+    /// A connection went.
+    Down(Slot, LinkError),
+    /// A frame could not be read; its first bytes.
+    Unread(Slot, binance::DecodeError, [u8; 48]),
+    /// A request did not leave.
+    Unsent(schema::RequestId, crate::gate::GateError),
+    /// The venue refused the logon.
+    LogonRefused(i32),
+    /// A turn took longer than a hundred budgets, ns.
+    LongTurn(u64),
+}

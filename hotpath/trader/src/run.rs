@@ -1,0 +1,328 @@
+//! From a configuration to an exit code.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use binance::rest::RestSigner;
+use binance::{Encoder, SymbolFormat, SymbolTable};
+use engine::Engine;
+use rings::{Identity, OpenError, Ring, broadcast, control, journal, latest};
+use schema::{
+    BootEpoch, Event, LAYOUT_HASH, Record, RunInfo, SYMBOLS_MAX, Status, SymbolInfo, SymbolName,
+};
+use zerocopy::IntoBytes as _;
+
+use crate::cold::start::{self, Listed};
+use crate::cold::{Rest, Supervisor};
+use crate::config::{self, Config, KeyType, Wait, keys};
+use crate::desk::Desk;
+use crate::gate::Gate;
+use crate::journal::Journal;
+use crate::links::Links;
+use crate::logging::{self, LogThread};
+use crate::net::tls;
+use crate::queues::{LOG_ENTRIES, MESSAGES};
+use crate::turn::{Outcome, Parts, Turn};
+use crate::{alloc, tsc};
+
+/// Clean end (sysexits.h, as are the others).
+pub const EX_OK: u8 = 0;
+/// The venue is unavailable at start.
+pub const EX_UNAVAILABLE: u8 = 69;
+/// Internal error.
+pub const EX_SOFTWARE: u8 = 70;
+/// Another trader holds the instance.
+pub const EX_TEMPFAIL: u8 = 75;
+/// The configuration has mistakes.
+pub const EX_CONFIG: u8 = 78;
+
+/// Commands that may wait in the control ring.
+const COMMANDS: usize = 64;
+
+/// Prints every mistake of a file; the exit code says whether there was one.
+pub fn check_config(path: &Path) -> ExitCode {
+    match config::load(path) {
+        Ok(config) => {
+            println!("{}: no mistake; {}", path.display(), config::summary(&config));
+            ExitCode::from(EX_OK)
+        }
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                println!("{mistake}");
+            }
+            let count = mistakes.len();
+            eprintln!("{count} mistake{} in {}", if count == 1 { "" } else { "s" }, path.display());
+            ExitCode::from(EX_CONFIG)
+        }
+    }
+}
+
+/// Why a run did not begin, with its exit code.
+struct Failure(u8, anyhow::Error);
+
+trait Exit<T> {
+    fn or_exit(self, code: u8) -> Result<T, Failure>;
+}
+impl<T, E: Into<anyhow::Error>> Exit<T> for Result<T, E> {
+    fn or_exit(self, code: u8) -> Result<T, Failure> {
+        self.map_err(|error| Failure(code, error.into()))
+    }
+}
+
+/// Runs a trader until it is told to stop.
+pub fn run(path: &Path) -> ExitCode {
+    let config = match config::load(path) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    match run_checked(config) {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure(code, error)) => {
+            log::error!(target: "trading", "{error:#}");
+            log::logger().flush();
+            if !log::log_enabled!(target: "trading", log::Level::Error) {
+                eprintln!("trader: {error:#}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run_checked(config: Config) -> Result<u8, Failure> {
+    logging::init(&config.log).or_exit(EX_CONFIG)?;
+    if alloc::abort_from_env() {
+        log::info!(target: "trading", "an allocation of the hot thread ends the process");
+    }
+    log::info!(target: "trading", "{}", config::summary(&config));
+    let config = Arc::new(config);
+    let credentials = keys::load(&config.keys).or_exit(EX_CONFIG)?;
+    let api_key = credentials.api_key.text().or_exit(EX_CONFIG)?.to_owned();
+    let tls = tls::client_config(config.venue.ca_file.as_deref()).or_exit(EX_CONFIG)?;
+    let stop = signals().or_exit(EX_SOFTWARE)?;
+
+    // The control segment's lock first: a second trader must not touch the account.
+    let identity = identity(&config.instance);
+    let control = control::Receiver::<Record>::create(&config.instance, COMMANDS, identity, &[])
+        .map_err(|error| segment(error, Ring::Control))?;
+    let signer = RestSigner::new(&api_key, credentials.signer.clone(), config.venue.recv_window_ms);
+    let timeout = Duration::from_millis(config.venue.rest_timeout_ms);
+    let ca_file = config.venue.ca_file.as_deref();
+    let rest = Rest::new(&config.venue.rest_url, ca_file, timeout, signer).or_exit(EX_CONFIG)?;
+    let rest = Arc::new(rest);
+    let listed = prepare_venue(&rest, &config).or_exit(EX_UNAVAILABLE)?;
+
+    let formats: Vec<SymbolFormat> = listed.iter().map(|listed| listed.format).collect();
+    let encoder = Encoder::new(&api_key, credentials.signer, &formats, config.venue.recv_window_ms)
+        .map_err(|error| anyhow::anyhow!("the encoder refuses the settings: {error}"))
+        .or_exit(EX_CONFIG)?;
+    let engine = engine(&config, &listed, identity).or_exit(EX_CONFIG)?;
+    let tsc_hz = tsc::calibrate();
+    let info = run_info(&config, &listed, tsc_hz);
+    let rings = Rings::create(&config, identity, &info)?;
+
+    let (log_in, log_out) = rtrb::RingBuffer::new(LOG_ENTRIES);
+    let log_thread = LogThread::start(log_out).or_exit(EX_SOFTWARE)?;
+    let (to_hot, from_cold) = rtrb::RingBuffer::new(MESSAGES);
+    let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
+    let heart = Arc::new(AtomicU64::new(0));
+    let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
+    let mut desk = Desk::new(engine, Gate::new(encoder), Journal::new(rings.journal), log_in);
+    desk.record(tsc::now(), &Event::Boot(BootEpoch(identity.boot_epoch), tsc::wall()));
+    let parts = Parts {
+        desk,
+        links: Links::new().context("no poll").or_exit(EX_SOFTWARE)?,
+        symbols: SymbolTable::new(&names),
+        market: rings.market,
+        status: rings.status,
+        control,
+        from_cold,
+        to_cold,
+        heart: Arc::clone(&heart),
+        wait: wait(&config),
+        turn_budget_ns: config.hot_loop.turn_budget_us * 1_000,
+        needs_logon: config.keys.key_type == KeyType::Ed25519,
+        tsc_hz,
+        flatten_on_stop: config.stop.flatten_on_stop,
+        stop_timeout_ns: config.stop.timeout_ms * 1_000_000,
+    };
+    let mut supervisor =
+        Supervisor::new(Arc::clone(&config), rest, tls, to_hot, from_hot, heart, stop)
+            .or_exit(EX_SOFTWARE)?;
+    let core = config.hot_loop.core;
+    let hot = std::thread::Builder::new()
+        .name("hot".to_owned())
+        .spawn(move || {
+            pin(core);
+            Turn::new(parts).run()
+        })
+        .context("cannot start the hot thread")
+        .or_exit(EX_SOFTWARE)?;
+    supervisor.run(&hot);
+    let outcome =
+        hot.join().map_err(|_| anyhow::anyhow!("the hot thread panicked")).or_exit(EX_SOFTWARE)?;
+    log_thread.stop();
+    Ok(finish(&outcome))
+}
+
+fn prepare_venue(rest: &Rest, config: &Config) -> anyhow::Result<Vec<Listed>> {
+    start::check_clock(rest, config)?;
+    let listed = start::listing(rest, config)?;
+    start::set_modes(rest, config)?;
+    start::cancel_stale(rest, config)?;
+    Ok(listed)
+}
+
+/// SIGINT and SIGTERM as one flag.
+fn signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot take signals")?;
+    }
+    Ok(stop)
+}
+
+/// This start: later than every earlier one, even if the clock went back.
+fn identity(instance: &str) -> Identity {
+    let seconds = u32::try_from(tsc::wall().ms() / 1_000).unwrap_or(u32::MAX);
+    let after = rings::previous_boot_epoch(instance).map_or(0, |epoch| epoch.saturating_add(1));
+    // FNV-1a: tells builds apart, secures nothing.
+    let build_id = build().bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    Identity { layout_hash: LAYOUT_HASH, build_id, boot_epoch: seconds.max(after) }
+}
+
+fn build() -> &'static str {
+    concat!("shrike ", env!("CARGO_PKG_VERSION"))
+}
+
+fn segment(error: OpenError, ring: Ring) -> Failure {
+    let code = if matches!(error, OpenError::Busy) { EX_TEMPFAIL } else { EX_SOFTWARE };
+    let busy = if code == EX_TEMPFAIL { "another trader runs this instance; " } else { "" };
+    Failure(code, anyhow::anyhow!("{busy}segment {ring:?}: {error}"))
+}
+
+fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Result<Engine> {
+    Engine::new(engine::Config {
+        symbols: listed.iter().map(|listed| listed.config).collect(),
+        limits: config.limits,
+        timing: config.timing,
+        strategy: config.strategy,
+        params: config.params,
+        epoch: BootEpoch(identity.boot_epoch),
+        require_verdict: config.require_verdict,
+    })
+    .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
+}
+
+fn run_info(config: &Config, listed: &[Listed], tsc_hz: u64) -> RunInfo {
+    let mut symbols = [SymbolInfo::default(); SYMBOLS_MAX];
+    for (info, listed) in symbols.iter_mut().zip(listed) {
+        *info = SymbolInfo {
+            name: listed.config.name,
+            tick_size: listed.config.rules.tick.units(),
+            step_size: listed.config.rules.step.units(),
+        };
+    }
+    let name = |text: &str| SymbolName::new(text.as_bytes()).unwrap_or_default();
+    let now = tsc::now();
+    RunInfo {
+        environment: name(config.environment.name()),
+        build: name(build()),
+        pid: u64::from(std::process::id()),
+        tsc_hz,
+        wall_minus_mono_ns: now.wall.0.saturating_sub_unsigned(now.mono.0),
+        capital: config.limits.capital.units(),
+        leverage_max_e2: config.limits.leverage_max_e2,
+        strategy: u64::from(config.strategy.id().0),
+        symbols,
+        symbol_count: listed.len() as u64,
+    }
+}
+
+/// The segments the trader writes.
+struct Rings {
+    market: broadcast::Writer<Record>,
+    journal: journal::Writer<Record>,
+    status: latest::Writer<Status>,
+}
+
+impl Rings {
+    fn create(config: &Config, identity: Identity, info: &RunInfo) -> Result<Self, Failure> {
+        let (instance, info) = (config.instance.as_str(), info.as_bytes());
+        let capacity = config.journal_capacity_records;
+        let journal =
+            journal::Writer::open_or_create(instance, capacity, identity, info, &["persist"])
+                .map_err(|error| segment(error, Ring::Journal))?;
+        let capacity = config.market_capacity_records;
+        let market = broadcast::Writer::create(instance, Ring::Market, capacity, identity, info)
+            .map_err(|error| segment(error, Ring::Market))?;
+        let status = latest::Writer::create(instance, Ring::Status, identity, info)
+            .map_err(|error| segment(error, Ring::Status))?;
+        Ok(Self { market, journal, status })
+    }
+}
+
+/// How the loop really waits: a busy loop on the only core would starve what feeds it.
+fn wait(config: &Config) -> Wait {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = config.hot_loop.wait;
+    if wanted == Wait::Busy && cores < 2 {
+        log::warn!(
+            target: "trading",
+            "loop.wait = \"busy\" needs a core of its own and there is {cores}; using \"yield\""
+        );
+        return Wait::Yield;
+    }
+    wanted
+}
+
+fn pin(core: Option<usize>) {
+    let Some(core) = core else { return };
+    let ids = core_affinity::get_core_ids().unwrap_or_default();
+    let is_pinned =
+        ids.into_iter().find(|id| id.id == core).is_some_and(core_affinity::set_for_current);
+    if is_pinned {
+        log::info!(target: "trading", "hot thread pinned to core {core}");
+    } else {
+        log::warn!(target: "trading", "core {core} is not available; the hot thread is not pinned");
+    }
+}
+
+/// The summary line, and the exit code.
+fn finish(outcome: &Outcome) -> u8 {
+    let status = &outcome.status;
+    let (log_dropped, records_lost, failures_lost) = outcome.losses;
+    log::info!(
+        target: "trading",
+        "stopped: {} turns (longest {} us), {} ticks, {} orders, {} fills, {} messages sent, \
+         allocations after start-up: hot {}, tls {}; lost: {log_dropped} log lines, \
+         {records_lost} records, {failures_lost} failures",
+        status.turns,
+        status.turn_max_ns / 1_000,
+        status.ticks,
+        status.orders,
+        status.fills,
+        outcome.sent,
+        outcome.allocations.hot,
+        outcome.allocations.tls,
+    );
+    let code = if outcome.is_quiet {
+        EX_OK
+    } else {
+        log::error!(
+            target: "trading",
+            "orders were not confirmed cancelled in time; look at the venue's open orders"
+        );
+        EX_SOFTWARE
+    };
+    log::logger().flush();
+    code
+}
