@@ -16,7 +16,7 @@ use schema::{LAYOUT_HASH, Record};
 /// Records a `publish` case.
 const PUBLISHES: usize = 100_000;
 /// Round trips of a `one_way` case.
-const ROUND_TRIPS: usize = 100_000;
+const ROUND_TRIPS: usize = 20_000;
 /// Slots of every ring.
 const SLOTS: usize = 4096;
 
