@@ -222,6 +222,10 @@ impl Book {
             return;
         }
         let before = [self.bids.clone(), self.asks.clone()];
+        if snapshot.bids.is_empty() && snapshot.asks.is_empty() {
+            self.restart(before, id);
+            return;
+        }
         // Levels beyond the snapshot's last one are known from diffs only, and stay.
         if let Some(last) = snapshot.bids.last() {
             self.bids.retain(|price, _| *price < last.price);
@@ -249,6 +253,22 @@ impl Book {
             note_changes(&bids, &self.bids, &mut self.pending[0]);
             note_changes(&asks, &self.asks, &mut self.pending[1]);
         }
+    }
+}
+
+impl Book {
+    /// An empty snapshot: the recording starts again. Everything known is gone, and the next diffs
+    /// wait for a snapshot as at the beginning.
+    fn restart(&mut self, before: [Levels; 2], id: u64) {
+        self.bids.clear();
+        self.asks.clear();
+        self.buffered.clear();
+        self.ticker = None;
+        self.is_synced = false;
+        self.last_update_id = id;
+        let [bids, asks] = before;
+        note_changes(&bids, &self.bids, &mut self.pending[0]);
+        note_changes(&asks, &self.asks, &mut self.pending[1]);
     }
 }
 

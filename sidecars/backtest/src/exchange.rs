@@ -13,8 +13,8 @@
 //!
 //! # Ids
 //! Tape trades keep their ids. Client fills take consecutive ids per symbol from
-//! [`OWN_TRADE_ID_FIRST`], far above any recorded id; both sides of a client-to-client trade share
-//! one. Order ids increase per symbol; ETHUSDT's exceed 2^53, as the real venue's do.
+//! [`OWN_TRADE_ID_FIRST`] plus the run's `first_id`, far above any recorded id; both sides of a
+//! client-to-client trade share one. Order ids increase per symbol; ETHUSDT's exceed 2^53, as the real venue's do.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -69,6 +69,9 @@ pub struct ExchangeConfig {
     pub funding_interval_ms: i64,
     /// Leverage of a new account.
     pub leverage: u32,
+    /// Added to the first order id and the first trade id: runs recorded in one database take
+    /// different ones (seconds of Unix time × 1,000,000), the same run the same. Below 5e15.
+    pub first_id: i64,
 }
 
 impl ExchangeConfig {
@@ -81,6 +84,7 @@ impl ExchangeConfig {
             funding_rate_e8: 10_000,
             funding_interval_ms: 8 * 3_600_000,
             leverage: 20,
+            first_id: 0,
         }
     }
 }
@@ -116,7 +120,8 @@ pub struct Exchange {
 impl Exchange {
     /// A venue without accounts and with empty books.
     pub fn new(config: ExchangeConfig) -> Self {
-        let market = |(index, rules): (usize, &Rules)| Market::new(index, rules);
+        let first_id = config.first_id.clamp(0, 5_000_000_000_000_000);
+        let market = |(index, rules): (usize, &Rules)| Market::new(index, rules, first_id);
         Self {
             markets: config.symbols.iter().enumerate().map(market).collect(),
             config,

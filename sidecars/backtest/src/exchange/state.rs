@@ -28,11 +28,12 @@ pub(super) struct Market {
 }
 
 impl Market {
-    pub(super) fn new(index: usize, rules: &Rules) -> Self {
-        // Disjoint ranges of 1e14 ids, so that an id names an order without its symbol.
+    pub(super) fn new(index: usize, rules: &Rules, first_id: i64) -> Self {
+        // Disjoint ranges of 1e16 ids, so that an id names an order without its symbol.
         let order_id_base = match rules.name.as_bytes() {
             b"ETHUSDT" => 8_389_766_000_000_000_000,
-            _ => 480_000_000_000 + index as i64 * 100_000_000_000_000,
+            // Index below 830: exchangeInfo lists that many, and the id stays below ETHUSDT's.
+            _ => 480_000_000_000 + index as i64 * 10_000_000_000_000_000,
         };
         Self {
             book: Book::new(),
@@ -41,8 +42,8 @@ impl Market {
             mark: Mark { symbol: SymbolId(index as u16), ..Mark::default() },
             mid_ema: 0,
             recorded_mark_ms: None,
-            next_trade_id: OWN_TRADE_ID_FIRST,
-            order_id_base,
+            next_trade_id: OWN_TRADE_ID_FIRST + first_id,
+            order_id_base: order_id_base + first_id,
         }
     }
     /// Quantity of the tape still there for a taker against `side`.
