@@ -1,0 +1,8 @@
+//! For tests, here and in the whole-system tests: a real PostgreSQL that is stopped when dropped,
+//! and a journal made from a seed with what its rows must be, computed another way.
+
+mod script;
+mod server;
+
+pub use script::{BOOT_WALL_NS, MONO_NS, Model, ModelOrder, Script, run_info};
+pub use server::Postgres;

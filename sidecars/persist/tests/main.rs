@@ -1,0 +1,236 @@
+//! The `persist` process on real journals and databases, killed where it hurts.
+
+mod run;
+
+use std::time::{Duration, Instant};
+
+use persist::store::Severity;
+use persist::testing::{Postgres, Script};
+use run::{Database, Journal, Persist, Random, check_rows, patiently};
+
+/// Publishes a script while `disturb` is called in between, then lets persist finish and compares.
+fn follow_through(database: &Database, steps: usize, mut disturb: impl FnMut(&mut Persist, usize)) {
+    let mut journal = Journal::create(256);
+    let mut script = Script::new(20_261_122, 9, 1000);
+    let mut persist = Persist::start(&journal.instance, database, &[]);
+    for step in 0..steps {
+        for record in script.take(1) {
+            journal.publish(&record, &mut persist);
+        }
+        disturb(&mut persist, step);
+    }
+    // Whoever was killed last is started again.
+    persist.revive();
+    journal.drained();
+    persist.stop();
+    check_rows(database, &script.model);
+}
+
+#[test]
+fn sqlite_is_exact_when_persist_is_killed_again_and_again() {
+    let database = Database::sqlite();
+    let mut random = Random(7);
+    follow_through(&database, 1500, |persist, _| {
+        if random.below(60) == 0 {
+            persist.kill();
+            persist.revive();
+        }
+    });
+}
+
+#[test]
+fn postgres_is_exact_when_persist_and_the_server_are_killed() {
+    let server = Postgres::start();
+    let database = Database::Postgres(server.database("kills"));
+    let mut random = Random(8);
+    follow_through(&database, 1200, |persist, step| {
+        if random.below(60) == 0 {
+            persist.kill();
+            persist.revive();
+        }
+        if step == 400 {
+            server.down("immediate");
+            server.up();
+        }
+        if step == 800 {
+            server.down("fast");
+            std::thread::sleep(Duration::from_millis(500));
+            server.up();
+        }
+    });
+}
+
+#[test]
+fn the_trader_dies_and_its_journal_goes_on() {
+    let database = Database::sqlite();
+    let mut journal = Journal::create(1024);
+    let mut first = Script::new(3, 9, 1000);
+    let mut persist = Persist::start(&journal.instance, &database, &[]);
+    for record in first.take(200) {
+        journal.publish(&record, &mut persist);
+    }
+    persist.kill();
+    for record in first.take(50) {
+        journal.publish(&record, &mut persist);
+    }
+    let id = journal.id();
+    journal.writer_dies();
+    journal.continue_with(1024);
+    assert_eq!(journal.id(), id, "the journal is continued");
+    persist.revive();
+    for record in first.take(50) {
+        journal.publish(&record, &mut persist);
+    }
+    journal.drained();
+    persist.stop();
+    check_rows(&database, &first.model);
+}
+
+#[test]
+fn a_new_journal_follows_a_drained_one_without_a_gap() {
+    let database = Database::sqlite();
+    let mut journal = Journal::create(1024);
+    let mut script = Script::new(4, 9, 1000);
+    let mut persist = Persist::start(&journal.instance, &database, &[]);
+    for record in script.take(200) {
+        journal.publish(&record, &mut persist);
+    }
+    journal.drained();
+    let id = journal.id();
+    journal.writer_dies();
+    journal.continue_with(2048);
+    assert_ne!(journal.id(), id, "another capacity is another journal");
+    for record in script.take(200) {
+        journal.publish(&record, &mut persist);
+    }
+    journal.drained();
+    persist.stop();
+    check_rows(&database, &script.model);
+    assert_eq!(database.gaps(), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_lost_is_a_row() {
+    let database = Database::sqlite();
+    let mut journal = Journal::create(1024);
+    let mut script = Script::new(5, 9, 1000);
+    let mut persist = Persist::start(&journal.instance, &database, &[]);
+    for record in script.take(30) {
+        journal.publish(&record, &mut persist);
+    }
+    journal.drained();
+    persist.kill();
+    // The host loses its shared memory.
+    journal.vanish();
+    journal.continue_with(1024);
+    persist.revive();
+    for record in script.take(30) {
+        journal.publish(&record, &mut persist);
+    }
+    journal.drained();
+    persist.stop();
+    let gaps = database.gaps();
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert!(gaps[0].contains("replaced before its end"), "{gaps:?}");
+}
+
+#[test]
+fn until_drained_ends_by_itself() {
+    let database = Database::sqlite();
+    let mut journal = Journal::create(4096);
+    let mut script = Script::new(6, 9, 1000);
+    for record in script.take(300) {
+        journal.publish_alone(&record);
+    }
+    journal.writer_dies();
+    let mut persist = Persist::start(&journal.instance, &database, &["--until-drained"]);
+    assert_eq!(persist.wait(), Some(0), "{}", persist.output());
+    check_rows(&database, &script.model);
+}
+
+#[test]
+fn a_database_that_is_away_holds_the_journal_back() {
+    let server = Postgres::start();
+    let database = Database::Postgres(server.database("away"));
+    server.down("fast");
+    let mut journal = Journal::create(1024);
+    let mut script = Script::new(7, 9, 1000);
+    let mut persist = Persist::start(&journal.instance, &database, &[]);
+    for record in script.take(100) {
+        journal.publish_alone(&record);
+    }
+    patiently("persist tries again", || persist.output().contains("trying again in"));
+    assert_eq!(journal.used(), journal.head(), "nothing is released");
+    server.up();
+    journal.drained();
+    persist.stop();
+    check_rows(&database, &script.model);
+}
+
+#[test]
+fn a_stop_without_the_database_says_so() {
+    let server = Postgres::start();
+    let database = Database::Postgres(server.database("stop"));
+    server.down("fast");
+    let mut journal = Journal::create(1024);
+    for record in Script::new(7, 9, 1000).take(10) {
+        journal.publish_alone(&record);
+    }
+    let mut persist = Persist::start(&journal.instance, &database, &[]);
+    patiently("persist tries again", || persist.output().contains("trying again in"));
+    persist.terminate();
+    assert_eq!(persist.wait(), Some(75), "{}", persist.output());
+    assert!(persist.output().contains("wait in the journal"), "{}", persist.output());
+}
+
+#[test]
+fn a_wrong_password_ends_it_and_is_not_printed() {
+    let server = Postgres::start();
+    let url = server.database("login");
+    let database = Database::Postgres(url.clone());
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("the server runs");
+    client.batch_execute("DROP DATABASE IF EXISTS nothing").expect("a statement");
+    let wrong = url.replace("shrike@", "nobody:hunter2@");
+    let journal = Journal::create(64);
+    let mut persist = Persist::start(&journal.instance, &Database::Postgres(wrong), &[]);
+    assert_eq!(persist.wait(), Some(70), "{}", persist.output());
+    assert!(!persist.output().contains("hunter2"), "{}", persist.output());
+    drop(database);
+}
+
+#[test]
+fn a_lost_answer_to_a_commit_is_neither_lost_nor_done_twice() {
+    let server = Postgres::start();
+    let direct = server.database("answers");
+    let proxy = run::Proxy::start(server.port());
+    let through = direct.replace(&server.port().to_string(), &proxy.port.to_string());
+    let mut journal = Journal::create(256);
+    let mut script = Script::new(9, 9, 1000);
+    let mut persist = Persist::start(&journal.instance, &Database::Postgres(through), &[]);
+    for _ in 0..600 {
+        for record in script.take(1) {
+            journal.publish(&record, &mut persist);
+        }
+    }
+    journal.drained();
+    persist.stop();
+    assert!(proxy.cuts() > 3, "the proxy cut {} times", proxy.cuts());
+    check_rows(&Database::Postgres(direct), &script.model);
+}
+
+#[test]
+fn postgres_errors_carry_their_severity() {
+    let server = Postgres::start();
+    let url = server.database("errors");
+    let target = persist::store::PostgresTarget::parse(&url).expect("our own URL");
+    let mut first = persist::store::Postgres::open(&target).expect("the server runs");
+    let second = persist::store::Postgres::open(&target).err().expect("one writer");
+    assert_eq!(second.severity, Severity::Retry);
+    use persist::store::Backend;
+    let missing = first.script("SELECT * FROM no_such_table").expect_err("no such table");
+    assert_eq!(missing.severity, Severity::Fatal);
+    let begun = Instant::now();
+    server.down("fast");
+    let gone = first.script("SELECT 1").expect_err("the server is gone");
+    assert_eq!(gone.severity, Severity::Retry, "{gone} after {:?}", begun.elapsed());
+}
