@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::ledger::{Fill, Ledger, OrderTotal, decimal, decimal_of};
+use crate::ledger::{Fill, Ledger, OrderTotal, Placed, decimal, decimal_of};
 
 /// Differing rows printed; the count of all of them is always given.
 const ROWS_SHOWN: usize = 10;
@@ -105,7 +105,11 @@ pub(crate) fn compare(ledgers: &[&Ledger]) -> Comparison {
     Comparison {
         sources: ledgers.iter().map(|ledger| ledger.source.to_owned()).collect(),
         lines,
-        rows: fill_rows(ledgers).into_iter().chain(order_rows(ledgers)).collect(),
+        rows: fill_rows(ledgers)
+            .into_iter()
+            .chain(order_rows(ledgers))
+            .chain(placed_rows(ledgers))
+            .collect(),
         fills: ledgers.iter().map(|ledger| ledger.fills.len()).max().unwrap_or(0),
     }
 }
@@ -119,6 +123,7 @@ fn totals(ledgers: &[&Ledger]) -> Vec<Line> {
         ledger.fills.values().map(of).sum()
     };
     vec![
+        line("orders", &|l| l.placed.as_ref().map(|placed| placed.len().to_string())),
         line("fills", &|l| Some(l.fills.len().to_string())),
         line("orders filled", &|l| Some(l.orders.len().to_string())),
         line("Σ quantity", &|l| Some(decimal(sum(l, &|fill| fill.qty.units().into())))),
@@ -212,6 +217,30 @@ fn field_differences(a: &Fill, b: &Fill) -> Vec<(&'static str, String, String)> 
     };
     let pairs = fields(a).into_iter().zip(fields(b));
     pairs.filter(|(a, b)| a.1 != b.1).map(|(a, b)| (a.0, a.1, b.1)).collect()
+}
+
+/// Every order the venue took that is missing somewhere or ended otherwise.
+fn placed_rows(ledgers: &[&Ledger]) -> Vec<String> {
+    let known: Vec<_> = ledgers
+        .iter()
+        .filter_map(|ledger| Some((ledger.source, ledger.placed.as_ref()?)))
+        .collect();
+    let keys: BTreeSet<_> = known.iter().flat_map(|(_, placed)| placed.keys()).collect();
+    let text = |order: Option<&Placed>| match order {
+        None => "missing".to_owned(),
+        Some(order) => format!("{} with {} filled", order.status, order.cum_qty),
+    };
+    let mut rows = vec![];
+    for key in keys {
+        let told: Vec<String> = known.iter().map(|(_, placed)| text(placed.get(key))).collect();
+        if told.windows(2).any(|pair| pair[0] != pair[1]) {
+            let each =
+                known.iter().zip(&told).map(|((source, _), text)| format!("{source}: {text}"));
+            let each: Vec<String> = each.collect();
+            rows.push(format!("order {} {} is {}", key.0, key.1, each.join("; ")));
+        }
+    }
+    rows
 }
 
 /// Every filled order whose totals differ.

@@ -135,6 +135,7 @@ fn finish(mut session: Session) -> Result<Exit, Failure> {
         venue: session.setup.dir.join(reconcile::LEDGER_FILE).to_string_lossy().into_owned(),
         journal: JournalPlace::File(session.setup.dir.join(reconcile::JOURNAL_FILE)),
         database: session.setup.database.clone(),
+        window: session.window(),
         running: false,
     };
     // A run that never reached trading has nothing to compare, and its failure says why.

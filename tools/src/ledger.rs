@@ -63,6 +63,15 @@ pub(crate) struct OrderTotal {
     pub(crate) realized_pnl: i128,
 }
 
+/// What became of an order that the venue took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// The venue's word for its state.
+    pub(crate) status: String,
+    /// Filled in all.
+    pub(crate) cum_qty: Qty,
+}
+
 /// One source's account of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Ledger {
@@ -74,6 +83,8 @@ pub(crate) struct Ledger {
     pub(crate) fills: BTreeMap<FillKey, Fill>,
     /// Every order that was filled, in part or whole.
     pub(crate) orders: BTreeMap<OrderKey, OrderTotal>,
+    /// Every order the venue took, filled or not; `None` if it cannot be compared.
+    pub(crate) placed: Option<BTreeMap<OrderKey, Placed>>,
     /// Fills told twice with different contents.
     pub(crate) contradictions: Vec<FillKey>,
     /// Wallet balance.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::exit::Failure;
+use crate::ledger::database::is_postgres;
 use crate::process::Plan;
 use crate::siblings;
 
@@ -41,7 +42,13 @@ pub(crate) fn persist(
         args.push("--log-dir".into());
         args.push(dir.into());
     }
-    let env = database.map(|database| ("DATABASE_URL", database.into())).into_iter().collect();
+    // An empty URL is none, so that one in the caller's environment does not win over the file.
+    let url = database.map(|database| if is_postgres(database) { database } else { "" });
+    if let Some(file) = database.filter(|database| !is_postgres(database)) {
+        args.push("--sqlite".into());
+        args.push(file.into());
+    }
+    let env = url.map(|url| ("DATABASE_URL", url.into())).into_iter().collect();
     Ok(Plan { name: "persist", program: siblings::find("persist")?, args, env, nice: SIDECAR_NICE })
 }
 

@@ -28,8 +28,10 @@ pub(crate) struct RunFile {
     pub(crate) database: String,
     /// Where the venue serves its ledger while it runs.
     pub(crate) ledger_url: String,
-    /// Whether the run is over: then the files in the directory are the truth.
-    pub(crate) finished: bool,
+    /// When it began, Unix ms.
+    pub(crate) started_ms: i64,
+    /// When it was over, Unix ms; then the files in the directory are the truth.
+    pub(crate) finished_ms: Option<i64>,
 }
 
 impl RunFile {
@@ -47,6 +49,11 @@ impl RunFile {
                 "give the directory a demo printed at its end",
             )
         })
+    }
+    /// Its part of a database.
+    pub(crate) fn window(&self) -> database::Window {
+        let to_ms = self.finished_ms.unwrap_or(i64::MAX);
+        database::Window { from_ms: self.started_ms, to_ms }
     }
     /// Writes it.
     ///
@@ -68,6 +75,8 @@ pub(crate) struct Places {
     pub(crate) journal: JournalPlace,
     /// SQLite file or PostgreSQL URL.
     pub(crate) database: String,
+    /// The part of the database that is this run's.
+    pub(crate) window: database::Window,
     /// Whether the run goes on, so that the newest fills may still be on their way.
     pub(crate) running: bool,
 }
@@ -112,13 +121,15 @@ fn places(args: &StatusArgs) -> Result<Places, Failure> {
     if let Some(dir) = &args.dir {
         let run = RunFile::read(dir)?;
         let recorded = dir.join(JOURNAL_FILE);
+        let is_finished = run.finished_ms.is_some();
+        let run_window = run.window();
         return Ok(Places {
             venue: match &args.ledger {
                 Some(ledger) => ledger.clone(),
-                None if run.finished => dir.join(LEDGER_FILE).to_string_lossy().into_owned(),
+                None if is_finished => dir.join(LEDGER_FILE).to_string_lossy().into_owned(),
                 None => run.ledger_url,
             },
-            journal: if run.finished {
+            journal: if is_finished {
                 JournalPlace::File(recorded)
             } else {
                 JournalPlace::Instance(run.instance)
@@ -128,7 +139,8 @@ fn places(args: &StatusArgs) -> Result<Places, Failure> {
                 Some(given) if database::without_password(given) == run.database => given.clone(),
                 _ => run.database,
             },
-            running: !run.finished,
+            window: run_window,
+            running: !is_finished,
         });
     }
     let instance = resolve(args.instance.as_deref())?;
@@ -150,6 +162,7 @@ fn places(args: &StatusArgs) -> Result<Places, Failure> {
         venue: ledger.clone(),
         journal: JournalPlace::Instance(instance),
         database: database.clone(),
+        window: database::Window::ALL,
         running: true,
     })
 }
@@ -179,7 +192,7 @@ fn once(places: &Places) -> Result<Comparison, Failure> {
             journal::recorded(path.display().to_string(), &recording::read(path)?)
         }
     };
-    let (mut database, _) = database::read(&places.database)?;
+    let (mut database, _) = database::read(&places.database, places.window)?;
     let mut venue = venue;
     if places.running {
         cut_to_common(&mut venue, &mut journal, &mut database);
@@ -208,6 +221,8 @@ fn cut_to_common(venue: &mut Ledger, journal: &mut Ledger, database: &mut Ledger
     }
     for ledger in [venue, journal, database] {
         ledger.total_orders();
+        // Orders end while they are looked at, and old ones may be gone from the journal.
+        ledger.placed = None;
         if moved {
             // Wallet and positions are of other moments: only fills can be compared.
             ledger.wallet = None;
@@ -271,9 +286,11 @@ mod tests {
             instance: "demo-1".to_owned(),
             database: "shrike.db".to_owned(),
             ledger_url: "http://127.0.0.1:1/shrike/ledger".to_owned(),
-            finished: true,
+            started_ms: 5,
+            finished_ms: Some(9),
         };
         run.write(dir.path()).expect("written");
+        assert_eq!(run.window(), database::Window { from_ms: 5, to_ms: 9 });
         assert_eq!(RunFile::read(dir.path()), Ok(run));
         let missing = RunFile::read(Path::new("/nowhere")).expect_err("no directory");
         assert_eq!(missing.exit, Exit::NoInstance);

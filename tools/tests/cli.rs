@@ -62,7 +62,8 @@ fn a_child_is_the_program_with_its_exit_code() {
 
 /// A finished run, as a demo leaves it, with an empty journal and this ledger.
 fn finished_run(dir: &Path, ledger: &str) {
-    let run = r#"{"instance":"demo_1","database":"DB","ledger_url":"","finished":true}"#;
+    let run = r#"{"instance":"demo_1","database":"DB","ledger_url":"",
+        "started_ms":0,"finished_ms":9999999999999}"#;
     let database = dir.join("shrike.db");
     let run = run.replace("DB", &database.to_string_lossy());
     std::fs::write(dir.join("run.json"), run).expect("written");
@@ -84,7 +85,7 @@ const EMPTY: &str = r#"{"fills": [], "positions": []}"#;
 const ONE_FILL: &str = r#"{"positions": [], "fills": [{"symbol": "BTCUSDT", "trade_id": 7,
     "order_id": 1007, "client_order_id": "shrk6921a0b410000007", "side": "BUY",
     "price": "64000.1", "qty": "0.002", "commission": "0.064", "realized_pnl": "0",
-    "maker": false, "time_ms": 1763800000007}]}"#;
+    "maker": false, "time": 1763800000007}]}"#;
 
 #[test]
 fn a_finished_run_that_agrees_is_0() {

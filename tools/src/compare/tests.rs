@@ -11,6 +11,8 @@ fn ledger(source: &'static str) -> Ledger {
     ledger.add(fill(4, Side::Sell, "0.001"));
     ledger.total_orders();
     ledger.wallet = Some(Notional::from_units(999_900_000_000));
+    let placed = Placed { status: "FILLED".to_owned(), cum_qty: Qty::from_units(200_000) };
+    ledger.placed = Some(BTreeMap::from([(("BTCUSDT".to_owned(), 1001), placed)]));
     let position = ("BTCUSDT".to_owned(), Qty::from_units(200_000));
     ledger.positions = Some(BTreeMap::from([position]));
     ledger
@@ -127,9 +129,22 @@ fn order_totals_count_even_when_fills_agree() {
 }
 
 #[test]
+fn the_end_of_every_order_counts() {
+    differs(
+        |l| {
+            let placed = l.placed.as_mut().expect("known");
+            placed.values_mut().for_each(|order| order.status = "CANCELED".to_owned());
+        },
+        "order BTCUSDT 1001 is venue: FILLED with 0.002 filled; journal: FILLED",
+    );
+    differs(|l| l.placed = Some(BTreeMap::new()), "database: missing");
+}
+
+#[test]
 fn what_a_source_does_not_know_is_not_compared() {
     let (venue, mut database) = (ledger("venue"), ledger("database"));
     database.wallet = None;
+    database.placed = None;
     database.positions = None;
     let comparison = compare(&[&venue, &database]);
     assert!(comparison.agrees(), "{}", comparison.to_text());

@@ -15,7 +15,7 @@ use super::watch::Watch;
 use crate::exchange::Urls;
 use crate::exit::{Exit, Failure};
 use crate::instance::mono_ns;
-use crate::ledger::database::without_password;
+use crate::ledger::database::{Window, without_password};
 use crate::live::Live;
 use crate::plans;
 use crate::process::{Plan, Process, Sink};
@@ -84,6 +84,7 @@ pub(super) struct Session {
     trader: Option<Process>,
     sidecars: Vec<Sidecar>,
     traded_s: Option<u64>,
+    started_ms: i64,
     line_at: Instant,
     state: Option<TradingState>,
 }
@@ -115,6 +116,7 @@ impl Session {
             trader: None,
             sidecars: vec![],
             traded_s: None,
+            started_ms: wall_ms(),
             line_at: Instant::now(),
             state: None,
         })
@@ -133,7 +135,8 @@ impl Session {
             instance: self.setup.instance.clone(),
             database: without_password(&self.setup.database),
             ledger_url: format!("{}/shrike/ledger", urls.plain_rest_url),
-            finished: false,
+            started_ms: self.started_ms,
+            finished_ms: None,
         }
         .write(&self.setup.dir)?;
         self.phase("starting the trader");
@@ -394,6 +397,11 @@ impl Session {
         }
     }
 
+    /// The part of the database that is this run's.
+    pub(super) fn window(&self) -> Window {
+        Window { from_ms: self.started_ms, to_ms: i64::MAX }
+    }
+
     /// The ledger beside the journal, and the note that the run is over.
     fn keep(&mut self) -> Result<(), Failure> {
         let from = self.setup.dir.join("venue").join(LEDGER_FILE);
@@ -405,7 +413,7 @@ impl Session {
             return Ok(());
         }
         let mut run = RunFile::read(&self.setup.dir)?;
-        run.finished = true;
+        run.finished_ms = Some(wall_ms());
         run.write(&self.setup.dir)
     }
 
@@ -435,6 +443,11 @@ fn sink(setup: &Setup, log: Arc<Mutex<VecDeque<String>>>) -> Result<Sink, Failur
         }
         log.push_back(format!("{name:<8} {line}"));
     }))
+}
+
+/// Unix time in ms, the clock of the venue.
+fn wall_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
 }
 
 /// Relative to the current directory if it lies below it.

@@ -3,25 +3,46 @@
 //! SQLite keeps decimals as text; PostgreSQL's `NUMERIC` is read as text too, so no digit is lost
 //! on the way. The place in the journal up to which the rows are true is `persist_cursor`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::NaiveDateTime;
 use schema::{Notional, Qty, Side};
 
-use super::{Fill, Ledger, OrderTotal};
+use super::{Fill, Ledger, OrderKey, OrderTotal, Placed};
 use crate::exit::{Exit, Failure};
 
 const FILLS: &str = "SELECT symbol, CAST(trade_id AS TEXT), order_id, order_key, side, \
      CAST(price AS TEXT), CAST(qty AS TEXT), CAST(commission AS TEXT), \
      CAST(realized_pnl AS TEXT), CAST(is_maker AS TEXT), CAST(trade_time AS TEXT) FROM fills";
 const TRADES: &str = "SELECT order_id, CAST(fill_count AS TEXT), CAST(size AS TEXT), \
-     CAST(commission AS TEXT), CAST(realized_pnl AS TEXT) FROM trades";
+     CAST(commission AS TEXT), CAST(realized_pnl AS TEXT), CAST(first_fill_time AS TEXT) FROM trades";
+const ORDERS: &str = "SELECT order_id, status, CAST(cum_qty AS TEXT), \
+     CAST(changed_at AS TEXT) FROM orders WHERE order_id IS NOT NULL";
 const POSITIONS: &str = "SELECT symbol, CAST(qty AS TEXT) FROM position_state";
 const WALLET: &str = "SELECT CAST(wallet AS TEXT) FROM performance_metrics \
      WHERE wallet IS NOT NULL ORDER BY date DESC LIMIT 1";
 const CURSOR: &str = "SELECT CAST(seq AS TEXT) FROM persist_cursor";
 
 type Row = Vec<Option<String>>;
+
+/// The part of a database that is compared: it may hold other runs too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// First millisecond (Unix).
+    pub(crate) from_ms: i64,
+    /// Last millisecond.
+    pub(crate) to_ms: i64,
+}
+
+impl Window {
+    /// Everything.
+    pub(crate) const ALL: Self = Self { from_ms: i64::MIN, to_ms: i64::MAX };
+
+    fn holds(self, time_ms: i64) -> bool {
+        (self.from_ms..=self.to_ms).contains(&time_ms)
+    }
+}
 
 /// Whether a database is PostgreSQL (else it is a SQLite file).
 pub(crate) fn is_postgres(place: &str) -> bool {
@@ -48,7 +69,7 @@ pub(crate) fn without_password(place: &str) -> String {
 ///
 /// # Errors
 /// The database cannot be reached or has not the tables of `persist`.
-pub(crate) fn read(place: &str) -> Result<(Ledger, u64), Failure> {
+pub(crate) fn read(place: &str, window: Window) -> Result<(Ledger, u64), Failure> {
     let shown = without_password(place);
     let failed = |what: String| {
         Failure::new(
@@ -59,13 +80,14 @@ pub(crate) fn read(place: &str) -> Result<(Ledger, u64), Failure> {
     };
     let tables = if is_postgres(place) { postgres(place) } else { sqlite(Path::new(place)) };
     let tables = tables.map_err(failed)?;
-    ledger(&shown, &tables).map_err(failed)
+    ledger(&shown, &tables, window).map_err(failed)
 }
 
 /// Every row needed, read in one transaction.
 struct Tables {
     fills: Vec<Row>,
     trades: Vec<Row>,
+    orders: Vec<Row>,
     positions: Vec<Row>,
     wallet: Vec<Row>,
     cursor: Vec<Row>,
@@ -90,6 +112,7 @@ fn sqlite(path: &Path) -> Result<Tables, String> {
     Ok(Tables {
         fills: rows(FILLS)?,
         trades: rows(TRADES)?,
+        orders: rows(ORDERS)?,
         positions: rows(POSITIONS)?,
         wallet: rows(WALLET)?,
         cursor: rows(CURSOR)?,
@@ -120,22 +143,30 @@ fn postgres(url: &str) -> Result<Tables, String> {
     Ok(Tables {
         fills: rows(FILLS)?,
         trades: rows(TRADES)?,
+        orders: rows(ORDERS)?,
         positions: rows(POSITIONS)?,
         wallet: rows(WALLET)?,
         cursor: rows(CURSOR)?,
     })
 }
 
-fn ledger(place: &str, tables: &Tables) -> Result<(Ledger, u64), String> {
+fn ledger(place: &str, tables: &Tables, window: Window) -> Result<(Ledger, u64), String> {
     let mut ledger = Ledger::new("database", place);
     for row in &tables.fills {
-        ledger.add(fill(row).map_err(|what| format!("fills: {what} in {row:?}"))?);
+        let fill = fill(row).map_err(|what| format!("fills: {what} in {row:?}"))?;
+        if window.holds(fill.time_ms) {
+            ledger.add(fill);
+        }
     }
     for row in &tables.trades {
-        let total = trade(row).map_err(|what| format!("trades: {what} in {row:?}"))?;
-        ledger.orders.insert(total.0, total.1);
+        let named = |what| format!("trades: {what} in {row:?}");
+        let (key, total) = trade(row).map_err(named)?;
+        if window.holds(text(row, 5).and_then(time_ms).map_err(named)?) {
+            ledger.orders.insert(key, total);
+        }
     }
-    let mut positions = std::collections::BTreeMap::new();
+    ledger.placed = Some(placed(&tables.orders, window)?);
+    let mut positions = BTreeMap::new();
     for row in &tables.positions {
         let qty: Qty = decimal(row, 1).map_err(|what| format!("position_state: {what}"))?;
         if !qty.is_zero() {
@@ -177,16 +208,35 @@ fn fill(row: &Row) -> Result<Fill, String> {
     })
 }
 
-fn trade(row: &Row) -> Result<((String, i64), OrderTotal), String> {
+fn placed(rows: &[Row], window: Window) -> Result<BTreeMap<OrderKey, Placed>, String> {
+    let mut placed = BTreeMap::new();
+    for row in rows {
+        let named = |what| format!("orders: {what} in {row:?}");
+        if !window.holds(text(row, 3).and_then(time_ms).map_err(named)?) {
+            continue;
+        }
+        let key = text(row, 0).map_err(named)?;
+        let key = (symbol_of(key), order_id(key).map_err(named)?);
+        let status = text(row, 1).map_err(named)?.to_owned();
+        placed.insert(key, Placed { status, cum_qty: decimal(row, 2).map_err(named)? });
+    }
+    Ok(placed)
+}
+
+fn trade(row: &Row) -> Result<(OrderKey, OrderTotal), String> {
     let key = text(row, 0)?;
-    let symbol = key.rsplit_once('-').map_or("", |(symbol, _)| symbol);
     let total = OrderTotal {
         fills: text(row, 1)?.parse().map_err(|_| "fill_count is no number")?,
         qty: decimal::<Qty>(row, 2)?.units().into(),
         commission: decimal::<Notional>(row, 3)?.units().into(),
         realized_pnl: decimal::<Notional>(row, 4)?.units().into(),
     };
-    Ok(((symbol.to_owned(), order_id(key)?), total))
+    Ok(((symbol_of(key), order_id(key)?), total))
+}
+
+/// The symbol in `SYMBOL-number`.
+fn symbol_of(text: &str) -> String {
+    text.rsplit_once('-').map_or("", |(symbol, _)| symbol).to_owned()
 }
 
 /// The venue's number in `SYMBOL-number`.
@@ -252,7 +302,7 @@ mod tests {
     fn sqlite_is_read_to_the_last_digit() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = database(dir.path());
-        let (ledger, cursor) = read(&path.to_string_lossy()).expect("readable");
+        let (ledger, cursor) = read(&path.to_string_lossy(), Window::ALL).expect("readable");
         assert_eq!(cursor, 0, "no cursor yet");
         assert_eq!(ledger.fills.len(), 2);
         let fill = ledger.fills.values().next().expect("two fills");
@@ -267,8 +317,22 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_other_runs_are_left_out() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = database(dir.path());
+        let from_ms = time_ms("2026-11-22 10:15:00.001").expect("a time");
+        let window = Window { from_ms, to_ms: i64::MAX };
+        let (ledger, _) = read(&path.to_string_lossy(), window).expect("readable");
+        assert_eq!(ledger.fills.len(), 1);
+        assert_eq!(ledger.orders.len(), 1);
+        let window = Window { from_ms: i64::MIN, to_ms: from_ms };
+        let (ledger, _) = read(&path.to_string_lossy(), window).expect("readable");
+        assert_eq!((ledger.fills.len(), ledger.orders.len()), (1, 0));
+    }
+
+    #[test]
     fn a_missing_database_is_named() {
-        let failure = read("/nowhere/shrike.db").expect_err("no file");
+        let failure = read("/nowhere/shrike.db", Window::ALL).expect_err("no file");
         assert_eq!(failure.exit, Exit::Unavailable);
         assert!(failure.what.contains("/nowhere/shrike.db"));
     }

@@ -1,9 +1,9 @@
 //! The journal's ledger: execution reports, balances and positions the trader recorded.
 
 use rings::Next;
-use schema::{Event, ExecType, Record, RunInfo, SymbolId};
+use schema::{Event, ExecType, ExecutionReport, Record, RunInfo, SymbolId};
 
-use super::{Fill, Ledger};
+use super::{Fill, Ledger, Placed};
 use crate::exit::Failure;
 use crate::instance::{self, run_info};
 use crate::recording::Recording;
@@ -54,6 +54,7 @@ impl Builder {
     fn new(place: String, info: RunInfo) -> Self {
         let mut ledger = Ledger::new("journal", place);
         ledger.positions = Some(std::collections::BTreeMap::new());
+        ledger.placed = Some(std::collections::BTreeMap::new());
         Self { ledger, info }
     }
 
@@ -64,28 +65,7 @@ impl Builder {
 
     fn take(&mut self, record: &Record) {
         match Event::from_record(record) {
-            Ok(Event::Report(report))
-                if matches!(report.exec_type, ExecType::Trade | ExecType::Calculated)
-                    && !report.last_qty.is_zero() =>
-            {
-                let client_order_id = match report.client_order_id {
-                    schema::ClientOrderId::NONE => String::new(),
-                    id => id.to_string(),
-                };
-                self.ledger.add(Fill {
-                    symbol: self.name(report.symbol),
-                    trade_id: report.trade_id.0,
-                    order_id: report.venue_order_id.0,
-                    client_order_id,
-                    side: report.side,
-                    price: report.last_price,
-                    qty: report.last_qty,
-                    commission: report.commission,
-                    realized_pnl: report.realized_pnl,
-                    is_maker: report.is_maker,
-                    time_ms: report.transaction_time.ms(),
-                });
-            }
+            Ok(Event::Report(report)) => self.report(&report),
             Ok(Event::Balance(balance, ..)) if balance.is_quote => {
                 self.ledger.wallet = Some(balance.wallet);
             }
@@ -100,6 +80,39 @@ impl Builder {
             }
             _ => {}
         }
+    }
+
+    fn report(&mut self, report: &ExecutionReport) {
+        let symbol = self.name(report.symbol);
+        let key = (symbol.clone(), report.venue_order_id.0);
+        let placed = self.ledger.placed.get_or_insert_default();
+        let known = placed.get(&key);
+        // A late fill after a cancel raises the quantity and leaves the state the venue tells.
+        if known.is_none_or(|known| known.cum_qty <= report.cum_qty) {
+            let status = report.status.to_string();
+            placed.insert(key, Placed { status, cum_qty: report.cum_qty });
+        }
+        let is_fill = matches!(report.exec_type, ExecType::Trade | ExecType::Calculated);
+        if !is_fill || report.last_qty.is_zero() {
+            return;
+        }
+        let client_order_id = match report.client_order_id {
+            schema::ClientOrderId::NONE => String::new(),
+            id => id.to_string(),
+        };
+        self.ledger.add(Fill {
+            symbol,
+            trade_id: report.trade_id.0,
+            order_id: report.venue_order_id.0,
+            client_order_id,
+            side: report.side,
+            price: report.last_price,
+            qty: report.last_qty,
+            commission: report.commission,
+            realized_pnl: report.realized_pnl,
+            is_maker: report.is_maker,
+            time_ms: report.transaction_time.ms(),
+        });
     }
 
     fn finish(mut self) -> Ledger {
@@ -146,6 +159,7 @@ mod tests {
         assert_eq!(head, 6);
         assert_eq!(ledger.fills.len(), 1);
         assert_eq!(ledger.orders.len(), 1);
+        assert_eq!(ledger.placed.as_ref().map(|placed| placed.len()), Some(2), "filled or not");
         assert_eq!(ledger.wallet, Some(Notional::from_units(4)));
         let positions = ledger.positions.clone().expect("kept");
         assert_eq!(positions["BTCUSDT"], Qty::from_units(200_000));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schema::{Notional, Qty, Side};
 use serde_json::Value;
 
-use super::{Fill, Ledger};
+use super::{Fill, Ledger, OrderKey, Placed};
 use crate::exit::{Exit, Failure};
 
 /// How long a local venue may take to answer.
@@ -67,6 +67,7 @@ fn parse(place: &str, text: &str) -> Result<Ledger, String> {
     ledger.total_orders();
     ledger.wallet = wallet(account)?;
     ledger.positions = positions(account)?;
+    ledger.placed = placed(account)?;
     Ok(ledger)
 }
 
@@ -90,7 +91,7 @@ fn fill(value: &Value) -> Result<Fill, String> {
             .or_else(|| value.get("is_maker"))
             .and_then(Value::as_bool)
             .ok_or("no `maker`")?,
-        time_ms: integer(value, "time_ms")?,
+        time_ms: integer(value, "time")?,
     })
 }
 
@@ -123,6 +124,19 @@ fn positions(account: &Value) -> Result<Option<BTreeMap<String, Qty>>, String> {
         }
     }
     Ok(Some(positions))
+}
+
+/// Orders the venue took, if the ledger lists them.
+fn placed(account: &Value) -> Result<Option<BTreeMap<OrderKey, Placed>>, String> {
+    let Some(values) = account.get("orders").and_then(Value::as_array) else { return Ok(None) };
+    let mut placed = BTreeMap::new();
+    for value in values {
+        let key = (text(value, "symbol")?, integer(value, "order_id")?);
+        let order =
+            Placed { status: text(value, "status")?, cum_qty: decimal(value, "executed_qty")? };
+        placed.insert(key, order);
+    }
+    Ok(Some(placed))
 }
 
 fn text(value: &Value, key: &str) -> Result<String, String> {
@@ -158,12 +172,14 @@ mod tests {
             {"symbol": "BTCUSDT", "trade_id": 7, "order_id": 1007,
              "client_order_id": "shrk6921a0b410000007", "side": "BUY", "price": "64000.10",
              "qty": "0.002", "commission": "0.06400010", "realized_pnl": "0", "maker": false,
-             "time_ms": 1763800000007},
+             "time": 1763800000007},
             {"symbol": "BTCUSDT", "trade_id": 8, "order_id": 1008, "client_order_id": "web_1",
              "side": "SELL", "price": "64000.20", "qty": "0.001", "commission": "0.01",
-             "realized_pnl": "-0.0001", "maker": true, "time_ms": 1763800000008}],
+             "realized_pnl": "-0.0001", "maker": true, "time": 1763800000008}],
         "balances": [{"asset": "USDT", "wallet_balance": "9999.12345678"}],
         "positions": [{"symbol": "BTCUSDT", "qty": "0.001"}, {"symbol": "ETHUSDT", "qty": "0"}],
+        "orders": [{"symbol": "BTCUSDT", "order_id": 1007, "status": "FILLED",
+                    "executed_qty": "0.002"}],
         "open_orders": []
     }"#;
 
@@ -178,6 +194,8 @@ mod tests {
         let positions = ledger.positions.clone().expect("given");
         assert_eq!(positions.len(), 1);
         assert_eq!(positions["BTCUSDT"].to_string(), "0.001");
+        let placed = ledger.placed.clone().expect("given");
+        assert_eq!(placed[&("BTCUSDT".to_owned(), 1007)].status, "FILLED");
         let first = ledger.fills.values().next().expect("two fills");
         assert_eq!(first.commission.units(), 6_400_010);
         let foreign = ledger.fills.values().last().expect("two fills");
