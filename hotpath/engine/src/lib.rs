@@ -11,6 +11,7 @@
 //! Left out: venue formats (`binance`), rings (`rings`), everything that waits or fails for reasons
 //! of this host (`trader`), and floats, except behind `signal::Features::to_f64` for statistics.
 
+mod bars;
 pub mod book;
 mod config;
 mod engine;

@@ -3,7 +3,7 @@
 use schema::TradeId;
 
 /// Fills of one symbol remembered in full. Older ones are told by their id: trade ids grow.
-pub const FILLS_REMEMBERED: usize = 1024;
+const FILLS_REMEMBERED: usize = 1024;
 /// Buckets of one generation: half full at most.
 const BUCKETS: usize = 2 * FILLS_REMEMBERED;
 

@@ -1,0 +1,91 @@
+//! Commands: each nonce acts once.
+
+use schema::{Command, CommandAnswer, CommandKind, CommandResult, Event, StateReason, SymbolId};
+
+use super::Engine;
+use crate::input::Now;
+use crate::outbox::Outbox;
+
+/// Nonces remembered.
+const NONCES_REMEMBERED: usize = 64;
+
+/// The last nonces seen; zero is none.
+#[derive(Debug)]
+pub(super) struct Nonces {
+    seen: [u64; NONCES_REMEMBERED],
+    next: usize,
+}
+
+impl Default for Nonces {
+    fn default() -> Self {
+        Self { seen: [0; NONCES_REMEMBERED], next: 0 }
+    }
+}
+
+impl Nonces {
+    /// Takes note of a nonce; `false` if it was seen.
+    fn note(&mut self, nonce: u64) -> bool {
+        if self.seen.contains(&nonce) {
+            return false;
+        }
+        self.seen[self.next] = nonce;
+        self.next = (self.next + 1) % NONCES_REMEMBERED;
+        true
+    }
+}
+
+impl Engine {
+    pub(super) fn on_command(&mut self, now: Now, command: &Command, out: &mut Outbox) {
+        let age_ns = now.wall.0.saturating_sub(command.sent_at.0).max(0) as u64;
+        let is_known =
+            command.symbol == SymbolId::NONE || command.symbol.index() < self.symbols.len();
+        let result = if command.nonce == 0 || !is_known {
+            CommandResult::Malformed
+        } else if !self.nonces.note(command.nonce) {
+            CommandResult::Duplicate
+        } else if age_ns > self.config.timing.command_age_ns_max {
+            CommandResult::Refused
+        } else {
+            self.obey(command)
+        };
+        let answer = CommandAnswer { nonce: command.nonce, kind: command.kind, result };
+        out.record(&Event::Answer(answer));
+    }
+
+    fn obey(&mut self, command: &Command) -> CommandResult {
+        match command.kind {
+            CommandKind::Halt if self.is_killed => return CommandResult::Refused,
+            CommandKind::Halt => {
+                self.flattening = None;
+                self.halted = Some(StateReason::Command);
+            }
+            CommandKind::Resume if self.is_killed || self.is_stopping => {
+                return CommandResult::Refused;
+            }
+            CommandKind::Resume => {
+                self.flattening = None;
+                self.halted = None;
+                self.venue_rejects_in_a_row = 0;
+                self.causes.lower(StateReason::LossLimit);
+                self.is_reconciled = false;
+            }
+            // Before the first reconciliation nobody knows what there is to close.
+            CommandKind::Flatten if self.is_killed || self.day_equity.is_none() => {
+                return CommandResult::Refused;
+            }
+            CommandKind::Flatten => {
+                self.halted = None;
+                self.flattening = Some(command.symbol);
+                self.want_cancels(command.symbol, |_| true);
+            }
+            CommandKind::CancelAll => self.want_cancels(command.symbol, |_| true),
+            CommandKind::Stop => {
+                self.flattening = None;
+                self.is_stopping = true;
+                self.want_cancels(SymbolId::NONE, |order| !order.is_external);
+            }
+            CommandKind::Reconcile => self.is_reconcile_asked = true,
+        }
+        CommandResult::Accepted
+    }
+}

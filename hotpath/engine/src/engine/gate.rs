@@ -1,0 +1,279 @@
+//! What goes out: orders through risk, cancels, questions.
+
+use schema::{
+    Decision, Event, Link, MonoNs, NewOrder, OrderType, Price, Qty, Reject, RequestKind, Side,
+    StateReason, StrategyId, SymbolId, TimeInForce, TradingState,
+};
+
+use super::Engine;
+use crate::input::Now;
+use crate::orders::{Cancel, Handle, Order};
+use crate::outbox::{Action, Outbox};
+use crate::risk;
+use crate::strategy::Intent;
+
+/// Share of the price collar a flattening order reaches through the book: half, so that a collar
+/// around a mark that differs from the mid still holds.
+const FLATTEN_REACH_DIVISOR: i64 = 2;
+/// Doublings of the pause between two questions about one order.
+const QUERY_BACKOFF_MAX: u16 = 4;
+
+impl Engine {
+    /// Whether a message can go out now.
+    #[inline]
+    pub(super) fn can_send(&self, out: &Outbox) -> bool {
+        self.links[Link::Order as usize] && out.has_room()
+    }
+
+    /// Sends a strategy's order if risk agrees, else records the refusal and pauses the strategy.
+    pub(super) fn place(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        strategy: StrategyId,
+        intent: &Intent,
+        out: &mut Outbox,
+    ) {
+        let Intent::Place { side, time_in_force, price, qty, reduce_only } = *intent else {
+            return;
+        };
+        let id = self.orders.next_id(strategy);
+        let order = NewOrder {
+            symbol,
+            client_order_id: id.unwrap_or_default(),
+            side,
+            order_type: OrderType::Limit,
+            time_in_force,
+            price,
+            qty,
+            reduce_only,
+        };
+        self.send_order(now, &order, out);
+    }
+
+    fn send_order(&mut self, now: Now, order: &NewOrder, out: &mut Outbox) {
+        let index = order.symbol.index();
+        let exposure = self.exposure(now);
+        let market = self.market(now, index);
+        let (messages_10s, messages_1m) = self.rate.counts(now.mono);
+        let verdict = risk::check(
+            &risk::View {
+                now: now.mono,
+                wall: now.wall,
+                state: self.state,
+                symbol: &self.config.symbols[index],
+                limits: &self.config.limits,
+                market: &market,
+                exposure: &exposure,
+                open_orders: self.orders.live_count() as u32,
+                has_room: order.client_order_id != schema::ClientOrderId::NONE,
+                messages_10s,
+                messages_1m,
+                last_order: self.symbols[index].last_order.as_ref(),
+                day_loss: self.day_loss(exposure.equity),
+            },
+            order,
+        );
+        let approved = match verdict {
+            Ok(approved) => approved,
+            Err(reject) => return self.refuse(now, order, reject, out),
+        };
+        let handle = self.orders.submit(now.mono, order);
+        let reference = self.orders.get(handle).reference();
+        let request_id = self.requests.open(RequestKind::Place, handle, reference);
+        self.rate.add(now.mono);
+        let worst = exposure.of(order.symbol).with(order.side, order.qty).worst(order.side);
+        let worst = i64::try_from(worst).unwrap_or(i64::MAX).saturating_mul(order.side.sign());
+        let s = &mut self.symbols[index];
+        let decision = Decision {
+            order: *order,
+            request_id,
+            bid_price: market.bid_price,
+            ask_price: market.ask_price,
+            signal_e8: s.signal.features().signal_e8(),
+            worst_position: Qty::from_units(worst),
+        };
+        s.last_order = Some((*order, now.mono));
+        s.orders += 1;
+        self.counts.orders += 1;
+        out.send(Action::Place(approved, request_id, decision));
+        out.record(&Event::Decision(decision));
+    }
+
+    fn refuse(&mut self, now: Now, order: &NewOrder, reject: Reject, out: &mut Outbox) {
+        self.counts.rejects += 1;
+        out.record(&Event::Refused(*order, reject));
+        self.mute(now.mono, order.symbol, self.config.timing.refusal_pause_ns);
+    }
+
+    /// The strategy and the flattening leave the symbol alone for a while.
+    pub(super) fn mute(&mut self, now: MonoNs, symbol: SymbolId, pause_ns: u64) {
+        if let Some(s) = self.symbols.get_mut(symbol.index()) {
+            s.muted_until = s.muted_until.max(now.plus_ns(pause_ns));
+        }
+    }
+
+    /// Wants the cancel of live orders that `is_meant`.
+    pub(super) fn want_cancels(&mut self, symbol: SymbolId, is_meant: impl Fn(&Order) -> bool) {
+        for index in 0..self.orders.live_count() {
+            let Some(handle) = self.orders.live_at(index) else { break };
+            let order = self.orders.get(handle);
+            let is_in_scope = symbol == SymbolId::NONE || order.symbol == symbol;
+            // An order that cannot rest ends by itself; a cancel would only race it.
+            if is_in_scope && is_meant(order) && !order.is_immediate() && order.cancel == Cancel::No
+            {
+                self.orders.change(handle, |order| order.cancel = Cancel::Wanted);
+                self.has_cancels_wanted = true;
+            }
+        }
+    }
+
+    /// Sends what must go out whatever the strategy thinks.
+    pub(super) fn pump(&mut self, now: Now, out: &mut Outbox) {
+        if self.has_cancels_wanted {
+            self.pump_cancels(now, out);
+        }
+        if self.orders.unknown_count() > 0 {
+            self.pump_questions(now, out);
+        }
+        if self.flattening.is_some() {
+            self.pump_flatten(now, out);
+        }
+    }
+
+    pub(super) fn pump_cancels(&mut self, now: Now, out: &mut Outbox) {
+        if now.mono < self.banned_until {
+            return;
+        }
+        let mut is_any_left = false;
+        for index in 0..self.orders.live_count() {
+            let Some(handle) = self.orders.live_at(index) else { break };
+            let order = self.orders.get(handle);
+            if order.cancel != Cancel::Wanted {
+                continue;
+            }
+            let (messages_10s, messages_1m) = self.rate.counts(now.mono);
+            let limits = &self.config.limits;
+            let verdict = risk::check_cancel(limits, messages_10s, messages_1m, order);
+            let (Ok(approved), true) = (verdict, self.can_send(out)) else {
+                is_any_left = true;
+                break;
+            };
+            let reference = order.reference();
+            let request_id = self.requests.open(RequestKind::Cancel, handle, reference);
+            self.rate.add(now.mono);
+            self.orders.change(handle, |order| {
+                order.cancel = Cancel::Sent;
+                order.asked_at = now.mono;
+            });
+            self.counts.cancels += 1;
+            out.send(Action::Cancel(approved, request_id));
+            out.record(&Event::Cancel(*approved.get(), request_id));
+        }
+        self.has_cancels_wanted = is_any_left;
+    }
+
+    /// Asks about orders whose outcome is unknown, ever more slowly.
+    fn pump_questions(&mut self, now: Now, out: &mut Outbox) {
+        if now.mono < self.banned_until {
+            return;
+        }
+        for index in 0..self.orders.live_count() {
+            let Some(handle) = self.orders.live_at(index) else { break };
+            let order = self.orders.get(handle);
+            let backoff = u32::from(order.queries.min(QUERY_BACKOFF_MAX));
+            let pause_ns = self.config.timing.query_interval_ns << backoff;
+            let is_due = order.queries == 0 || now.mono.since(order.asked_at) >= pause_ns;
+            if !order.is_unknown || !is_due {
+                continue;
+            }
+            let (messages_10s, messages_1m) = self.rate.counts(now.mono);
+            let limits = &self.config.limits;
+            let has_budget =
+                messages_10s < limits.messages_10s_max && messages_1m < limits.messages_1m_max;
+            if !has_budget || !self.can_send(out) {
+                return;
+            }
+            self.ask_about(now, handle, out);
+        }
+    }
+
+    fn ask_about(&mut self, now: Now, handle: Handle, out: &mut Outbox) {
+        let reference = self.orders.get(handle).reference();
+        let request_id = self.requests.open(RequestKind::Status, handle, reference);
+        self.rate.add(now.mono);
+        self.orders.change(handle, |order| {
+            order.queries = order.queries.saturating_add(1);
+            order.asked_at = now.mono;
+        });
+        out.send(Action::Status(reference, request_id));
+    }
+
+    /// Cancels everything in scope, then closes what is held in slices that never turn it.
+    fn pump_flatten(&mut self, now: Now, out: &mut Outbox) {
+        let Some(scope) = self.flattening else { return };
+        let mut is_done = true;
+        for index in 0..self.symbols.len() {
+            let symbol = SymbolId(index as u16);
+            if scope != SymbolId::NONE && scope != symbol {
+                continue;
+            }
+            let is_flat = self.symbols[index].position.is_flat();
+            let is_working = self.orders.working(symbol).count > 0;
+            is_done &= is_flat && !is_working;
+            let may_send = self.state == TradingState::Reducing
+                && now.mono >= self.symbols[index].muted_until
+                && now.mono >= self.banned_until
+                && self.can_send(out);
+            if is_working || is_flat || !may_send {
+                continue;
+            }
+            let order = self.flatten_order(now, index);
+            self.send_order(now, &order, out);
+        }
+        if is_done {
+            self.flattening = None;
+            self.halted = Some(StateReason::Command);
+            self.settle(now, out);
+        }
+    }
+
+    /// One slice: a limit within the collar if the book can be trusted, else a market order.
+    fn flatten_order(&self, now: Now, index: usize) -> NewOrder {
+        let symbol = &self.config.symbols[index];
+        let (rules, limits) = (&symbol.rules, &self.config.limits);
+        let market = self.market(now, index);
+        let held = self.symbols[index].position.qty();
+        let side = if held.units() > 0 { Side::Sell } else { Side::Buy };
+        let is_trusted = market.is_synced && market.book_age_ns <= limits.book_age_ns_max;
+        let best = match side {
+            Side::Buy => market.ask_price,
+            Side::Sell => market.bid_price,
+        };
+        let reach_ppm = limits.price_collar_ppm / FLATTEN_REACH_DIVISOR * side.sign();
+        let reached = i128::from(best.units()) * i128::from(1_000_000 + reach_ppm) / 1_000_000;
+        let price = Price::from_units(reached as i64).round_down(rules.tick);
+        let is_limit = is_trusted && market.mid().is_some() && price.units() > 0;
+        let price = if is_limit { price } else { Price::ZERO };
+        let (step, most) = match is_limit {
+            true => (rules.step, rules.qty_max),
+            false => (rules.market_step, rules.market_qty_max),
+        };
+        let value = if is_limit { Some(price) } else { market.reference(limits) };
+        let by_notional = value.map_or(i128::MAX, |price| {
+            i128::from(symbol.limits.notional_max.units()) * i128::from(schema::SCALE)
+                / i128::from(price.units().max(1))
+        });
+        let by_notional = Qty::from_units(i64::try_from(by_notional).unwrap_or(i64::MAX));
+        NewOrder {
+            symbol: SymbolId(index as u16),
+            client_order_id: self.orders.next_id(StrategyId::MANUAL).unwrap_or_default(),
+            side,
+            order_type: if is_limit { OrderType::Limit } else { OrderType::Market },
+            time_in_force: TimeInForce::Ioc,
+            price,
+            qty: held.abs().min(most).min(symbol.limits.qty_max).min(by_notional).round_down(step),
+            reduce_only: true,
+        }
+    }
+}

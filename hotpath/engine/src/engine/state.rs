@@ -1,0 +1,222 @@
+//! The trading state: derived after every input from what is known, never set by hand.
+
+use schema::{Event, Link, Notional, StateChange, StateReason, SymbolId, TradingState, WallNs};
+
+use super::Engine;
+use crate::input::Now;
+use crate::outbox::Outbox;
+
+/// What keeps the engine from adding risk, as a set of [`StateReason`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Causes(u32);
+
+/// Causes that only account truth takes away, the most telling first.
+const TRUTH: [StateReason; 4] = [
+    StateReason::OrderLinkDown,
+    StateReason::UserLinkDown,
+    StateReason::PositionMismatch,
+    StateReason::ClockJump,
+];
+/// Causes that go away with what made them.
+const PASSING: [StateReason; 8] = [
+    StateReason::MarketLinkDown,
+    StateReason::StaleFeed,
+    StateReason::BookGap,
+    StateReason::CrossedBook,
+    StateReason::UnknownOrder,
+    StateReason::Verdict,
+    StateReason::JournalPressure,
+    StateReason::RateLimited,
+];
+
+const fn bit(reason: StateReason) -> u32 {
+    1 << reason as u8
+}
+
+impl Causes {
+    pub(super) fn raise(&mut self, reason: StateReason) {
+        self.0 |= bit(reason);
+    }
+    pub(super) fn lower(&mut self, reason: StateReason) {
+        self.0 &= !bit(reason);
+    }
+    fn set(&mut self, reason: StateReason, is_there: bool) {
+        if is_there { self.raise(reason) } else { self.lower(reason) }
+    }
+    fn has(self, reason: StateReason) -> bool {
+        self.0 & bit(reason) != 0
+    }
+    /// The first cause, in the order people want to hear of.
+    fn first(self) -> Option<StateReason> {
+        let all = TRUTH.into_iter().chain(PASSING).chain([StateReason::LossLimit]);
+        all.into_iter().find(|reason| self.has(*reason))
+    }
+    /// Whether account truth is needed.
+    pub(super) fn need_truth(self) -> bool {
+        TRUTH.into_iter().any(|reason| self.has(reason))
+    }
+    /// Account truth was told.
+    pub(super) fn truth_told(&mut self, links: &[bool; schema::LINKS], unknown_count: u32) {
+        self.lower(StateReason::PositionMismatch);
+        self.lower(StateReason::ClockJump);
+        self.set(StateReason::OrderLinkDown, !links[Link::Order as usize]);
+        self.set(StateReason::UserLinkDown, !links[Link::User as usize]);
+        self.set(StateReason::UnknownOrder, unknown_count > 0);
+    }
+}
+
+/// Days since 1970 in UTC.
+pub(super) const fn utc_day(wall: WallNs) -> i64 {
+    wall.0.div_euclid(86_400_000_000_000)
+}
+
+/// Journal use at which risk is no longer added, over 16.
+const PRESSURE_SIXTEENTHS: u128 = 12;
+/// Journal use below which it is added again, over 16.
+const RELIEF_SIXTEENTHS: u128 = 8;
+/// Journal use at which only cancels go out, over 16.
+const FULL_SIXTEENTHS: u128 = 15;
+
+impl Engine {
+    /// Compares the two clocks: their distance may drift, not jump.
+    pub(super) fn watch_clock(&mut self, now: Now) {
+        if let Some(last) = self.last_now {
+            let wall_ns = now.wall.0.saturating_sub(last.wall.0);
+            let mono_ns = i64::try_from(now.mono.since(last.mono)).unwrap_or(i64::MAX);
+            let jump_ns = wall_ns.saturating_sub(mono_ns).unsigned_abs();
+            if jump_ns > self.config.timing.clock_jump_ns_max {
+                self.causes.raise(StateReason::ClockJump);
+            }
+        }
+        self.last_now = Some(now);
+    }
+
+    pub(super) fn on_link(&mut self, link: Link, is_up: bool) {
+        self.links[link as usize] = is_up;
+        match link {
+            Link::Public => {
+                if !is_up {
+                    for s in &mut self.symbols {
+                        s.book.reset();
+                        s.is_stale = true;
+                        s.is_crossed = false;
+                    }
+                }
+            }
+            Link::Market => {}
+            // What happened while it was down is not known until truth is told.
+            Link::User => {
+                if !is_up {
+                    self.causes.raise(StateReason::UserLinkDown);
+                }
+            }
+            Link::Order => {
+                if !is_up {
+                    self.causes.raise(StateReason::OrderLinkDown);
+                    self.doubt_unanswered();
+                } else {
+                    self.has_cancels_wanted = true;
+                }
+            }
+        }
+    }
+
+    /// Begins and ends days, and finds the loss that ends one.
+    pub(super) fn watch_loss(&mut self, now: Now) {
+        let Some(start) = self.day_equity else { return };
+        let equity = self.exposure(now).equity;
+        let day = utc_day(now.wall);
+        if day > self.day {
+            self.day = day;
+            self.day_equity = Some(equity);
+            self.causes.lower(StateReason::LossLimit);
+            return;
+        }
+        let loss = start.checked_sub(equity).unwrap_or(Notional::MAX);
+        if loss >= self.config.limits.daily_loss_max {
+            self.causes.raise(StateReason::LossLimit);
+        }
+    }
+
+    /// Finds the passing causes of now.
+    fn find_causes(&mut self, now: Now) {
+        let is_market_up = self.links[Link::Public as usize] && self.links[Link::Market as usize];
+        self.causes.set(StateReason::MarketLinkDown, !is_market_up);
+        let any = |is: fn(&super::Symbol) -> bool| self.symbols.iter().any(is);
+        let (stale, crossed) = (any(|s| s.is_stale), any(|s| s.is_crossed));
+        let gapped = any(|s| s.book.wants_snapshot());
+        self.causes.set(StateReason::StaleFeed, stale);
+        self.causes.set(StateReason::CrossedBook, crossed);
+        self.causes.set(StateReason::BookGap, gapped);
+        self.causes.set(StateReason::UnknownOrder, self.orders.unknown_count() > 0);
+        self.causes.set(StateReason::RateLimited, now.mono < self.banned_until);
+        let is_verdict_fine = self.verdict.is_some_and(|verdict| {
+            verdict.may_add_risk == 1
+                && now.mono.0.saturating_sub(verdict.mono_ns)
+                    <= self.config.timing.verdict_age_ns_max
+        });
+        self.causes.set(StateReason::Verdict, self.config.require_verdict && !is_verdict_fine);
+        self.is_killed |= self.verdict.is_some_and(|verdict| verdict.killed != 0);
+        let level = if self.causes.has(StateReason::JournalPressure) {
+            RELIEF_SIXTEENTHS
+        } else {
+            PRESSURE_SIXTEENTHS
+        };
+        let is_pressed = self.is_journal_above(level);
+        self.causes.set(StateReason::JournalPressure, is_pressed);
+    }
+
+    fn is_journal_above(&self, sixteenths: u128) -> bool {
+        let (used, capacity) = self.journal;
+        capacity > 0 && u128::from(used) * 16 > u128::from(capacity) * sixteenths
+    }
+
+    /// The state that follows from what is known, and why.
+    fn derive(&self) -> (TradingState, StateReason) {
+        let can_talk = self.links[Link::User as usize] && self.links[Link::Order as usize];
+        if self.is_killed {
+            (TradingState::Killed, StateReason::Verdict)
+        } else if self.is_stopping {
+            (TradingState::Halted, StateReason::Stopping)
+        } else if let Some(reason) = self.halted {
+            (TradingState::Halted, reason)
+        } else if self.is_journal_above(FULL_SIXTEENTHS) {
+            (TradingState::Halted, StateReason::JournalPressure)
+        } else if !self.is_reconciled {
+            let is_first = self.day_equity.is_none();
+            let waits = if can_talk { TradingState::Reconciling } else { TradingState::Starting };
+            match is_first {
+                true => (waits, StateReason::Boot),
+                false => (TradingState::Reconciling, StateReason::Command),
+            }
+        } else if self.flattening.is_some() {
+            (TradingState::Reducing, StateReason::Command)
+        } else if let Some(reason) = self.causes.first() {
+            (TradingState::Reducing, reason)
+        } else if self.state == TradingState::Armed {
+            (TradingState::Armed, self.reason)
+        } else if self.state == TradingState::Reducing {
+            (TradingState::Armed, StateReason::Recovered)
+        } else {
+            (TradingState::Armed, StateReason::Reconciled)
+        }
+    }
+
+    /// Derives the state and acts on its change.
+    pub(super) fn settle(&mut self, now: Now, out: &mut Outbox) {
+        self.find_causes(now);
+        let (state, reason) = self.derive();
+        if state == self.state && reason == self.reason {
+            return;
+        }
+        let change = StateChange { from: self.state, to: state, reason, wall: now.wall };
+        out.record(&Event::State(change));
+        let leaves_armed = self.state == TradingState::Armed && state != TradingState::Armed;
+        self.state = state;
+        self.reason = reason;
+        if leaves_armed || state == TradingState::Killed {
+            // A resting order that adds risk is a decision made on what is no longer true.
+            self.want_cancels(SymbolId::NONE, |order| !order.is_external && !order.reduce_only);
+        }
+    }
+}
