@@ -1,4 +1,5 @@
 //! Whole-system tests: the rules of the tree, and real processes that trade and get killed.
 
 mod arrows;
+mod demo;
 mod tidy;
