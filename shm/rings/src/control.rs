@@ -25,10 +25,12 @@ pub struct Receiver<T> {
 }
 
 impl<T: Plain> Receiver<T> {
-    /// Creates the segment, replacing that of a dead receiver. `capacity` is a power of two from 4.
+    /// Creates the segment, replacing that of a dead receiver. `capacity` is a power of two from
+    /// 4.
     ///
     /// # Errors
-    /// [`OpenError::Busy`] if another receiver lives; `NoSpace`, `Capacity`, `InfoTooLong`, `Name`.
+    /// [`OpenError::Busy`] if another receiver lives; `NoSpace`, `Capacity`, `InfoTooLong`,
+    /// `Name`.
     pub fn create(
         instance: &str,
         capacity: usize,

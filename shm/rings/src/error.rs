@@ -35,7 +35,8 @@ pub enum OpenError {
     InfoTooLong,
     /// The journal that would be replaced holds records its gates have not committed.
     Unread,
-    /// The journal has no gate of this name, or more than [`crate::journal::GATES_MAX`] were asked.
+    /// The journal has no gate of this name, or more than [`crate::journal::GATES_MAX`] were
+    /// asked.
     Gate,
     /// Another error of the operating system, as its number.
     Io(i32),

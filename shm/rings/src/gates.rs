@@ -27,8 +27,8 @@ impl<G: Memory> Gates<G> {
     fn word(&self, gate: usize) -> &G::Word {
         &self.memory.words()[self.first + (gate % GATES_MAX) * GATE_WORDS]
     }
-    /// What the gate has committed. Pairs with the Release in `commit`: the reads of the records up
-    /// to it are over.
+    /// What the gate has committed. Pairs with the Release in `commit`: the reads of the records
+    /// up to it are over.
     #[inline]
     pub(crate) fn committed(&self, gate: usize) -> u64 {
         self.word(gate).load(Acquire)

@@ -1,8 +1,8 @@
 //! The first page of a segment: who wrote it, and what is in it.
 //!
-//! A checksum covers every field, so that a damaged header is refused whatever was hit. Fields change
-//! only when the next writer continues a journal; a generation word, odd meanwhile, keeps readers
-//! from mixing two headers.
+//! A checksum covers every field, so that a damaged header is refused whatever was hit. Fields
+//! change only when the next writer continues a journal; a generation word, odd meanwhile, keeps
+//! readers from mixing two headers.
 
 use core::time::Duration;
 

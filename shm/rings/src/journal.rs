@@ -1,7 +1,8 @@
 //! One writer; never overwrites what a gate has not committed, and survives the writer.
 //!
-//! A gate is a named place in a second segment where one reader writes what it has stored for good.
-//! Gates count whether or not their reader runs. The journal itself is mapped read-only by all readers.
+//! A gate is a named place in a second segment where one reader writes what it has stored for
+//! good. Gates count whether or not their reader runs. The journal itself is mapped read-only by
+//! all readers.
 
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -30,15 +31,16 @@ pub struct Writer<T> {
 }
 
 impl<T: Plain> Writer<T> {
-    /// Continues the journal of a dead writer, or creates one. `capacity` is a power of two from 4.
+    /// Continues the journal of a dead writer, or creates one. `capacity` is a power of two from
+    /// 4.
     ///
     /// Gates keep what they have committed; a new one starts with the slowest of the old. One that
     /// is not named any more holds nothing up.
     ///
     /// # Errors
     /// [`OpenError::Busy`] if another writer lives; [`OpenError::Unread`] if an old journal of
-    /// another layout or capacity holds unread records; [`OpenError::Corrupt`] and others if the old
-    /// one cannot be trusted: nothing unread is ever thrown away here.
+    /// another layout or capacity holds unread records; [`OpenError::Corrupt`] and others if the
+    /// old one cannot be trusted: nothing unread is ever thrown away here.
     pub fn open_or_create(
         instance: &str,
         capacity: usize,
@@ -141,8 +143,8 @@ fn take_over(
     Ok((Segment::create(instance, fresh, |_| ())?, 0, Vec::new()))
 }
 
-/// The gates of a journal. A gates segment that is missing or of another journal tells nothing: then
-/// there is one nameless gate that has committed nothing credible.
+/// The gates of a journal. A gates segment that is missing or of another journal tells nothing:
+/// then there is one nameless gate that has committed nothing credible.
 fn read_gates(instance: &str, journal: &Segment) -> Vec<OldGate> {
     match Segment::open_any(instance, Ring::Gates) {
         Ok(gates) if are_gates_of(&gates, journal) => {
@@ -298,8 +300,8 @@ impl<T: Plain> GatedReader<T> {
     pub fn seek(&mut self, seq: u64) -> u64 {
         self.consumer.consumer_mut().seek(seq)
     }
-    /// Lets the writer overwrite everything up to and including `seq`; never beyond what was read or
-    /// skipped by a seek.
+    /// Lets the writer overwrite everything up to and including `seq`; never beyond what was read
+    /// or skipped by a seek.
     pub fn commit(&mut self, seq: u64) {
         self.consumer.commit(seq);
     }

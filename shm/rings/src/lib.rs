@@ -2,15 +2,15 @@
 //!
 //! One writer each. [`broadcast`] overwrites and its readers learn exactly what they missed;
 //! [`journal`] never overwrites what a gate has not committed and survives its writer; [`control`]
-//! carries commands the other way; [`latest`] keeps the newest value only. Records are plain data of
-//! one size ([`Plain`]); what is longer is a run of records.
+//! carries commands the other way; [`latest`] keeps the newest value only. Records are plain data
+//! of one size ([`Plain`]); what is longer is a run of records.
 //!
 //! Why this way: the hot thread publishes in a few nanoseconds and waits for nobody; a reader maps
 //! read-only, so it can neither slow nor damage the writer; a process may die between any two
-//! instructions and its successor finds the rings usable. All algorithms (`slots`, `stream`, `gates`,
-//! `mailbox`, `newest`) are safe code over a slice of atomic words, modelled with loom in the tests;
-//! `unsafe` is in `map` alone. Whatever bytes a segment holds, sequence numbers are masked: a corrupt
-//! one gives wrong data or none, never an access out of bounds.
+//! instructions and its successor finds the rings usable. All algorithms (`slots`, `stream`,
+//! `gates`, `mailbox`, `newest`) are safe code over a slice of atomic words, modelled with loom in
+//! the tests; `unsafe` is in `map` alone. Whatever bytes a segment holds, sequence numbers are
+//! masked: a corrupt one gives wrong data or none, never an access out of bounds.
 //!
 //! Left out: waiting (readers poll), meaning of the records (`schema`), more than one host. A file
 //! that another program of the same user truncates while it is mapped still raises SIGBUS: named
@@ -40,7 +40,8 @@ mod tests;
 pub use error::{Full, OpenError};
 pub use instance::{instances, is_writer_alive, previous_boot_epoch, remove_instance};
 
-/// Plain data: every bit pattern is valid and there are no padding bytes. Implemented for all such.
+/// Plain data: every bit pattern is valid and there are no padding bytes. Implemented for all
+/// such.
 pub trait Plain:
     zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + Copy + 'static
 {

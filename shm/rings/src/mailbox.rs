@@ -1,8 +1,8 @@
 //! One receiver, one sender at a time; either may die anywhere and be followed by another.
 //!
-//! The stamps alone say what was sent: there is no head word that a killed sender could leave wrong.
-//! The receiver's count of taken records is its own; the shared copy is only for senders, and every
-//! receive repairs it.
+//! The stamps alone say what was sent: there is no head word that a killed sender could leave
+//! wrong. The receiver's count of taken records is its own; the shared copy is only for senders,
+//! and every receive repairs it.
 
 use crate::Full;
 use crate::Plain;

@@ -29,8 +29,8 @@ enum Backing {
     ReadOnly { bytes: usize },
 }
 
-// SAFETY: the pointer is to memory that stays mapped while `Map` lives, on whatever thread that is;
-// neither munmap nor close (all that dropping a `Shmem` does) is bound to a thread.
+// SAFETY: the pointer is to memory that stays mapped while `Map` lives, on whatever thread that
+// is; neither munmap nor close (all that dropping a `Shmem` does) is bound to a thread.
 unsafe impl Send for Map {}
 // SAFETY: `&Map` only gives out `&[AtomicU64]`, which may be used from several threads.
 unsafe impl Sync for Map {}
@@ -41,7 +41,8 @@ impl Map {
     /// Pages are not reserved yet: touch nothing before that.
     pub(crate) fn create(name: &str, bytes: usize) -> Result<Self, OpenError> {
         let mut shmem = ShmemConf::new().os_id(format!("/{name}")).size(bytes).create()?;
-        // Segments outlive their writer: readers drain them, the next writer continues or replaces.
+        // Segments outlive their writer: readers drain them, the next writer continues or
+        // replaces.
         shmem.set_owner(false);
         Ok(Self::of(shmem))
     }
@@ -80,9 +81,9 @@ impl Memory for Map {
 
     #[inline(always)]
     fn words(&self) -> &[AtomicU64] {
-        // SAFETY: `words` is page aligned and mapped for `count` words as long as `self` lives. The
-        // memory is only ever accessed as atomic words, by every process; a read-only mapping is
-        // only loaded from. No file is ever truncated by us, and its mode keeps others from it.
+        // SAFETY: `words` is page aligned and mapped for `count` words as long as `self` lives.
+        // The memory is only ever accessed as atomic words, by every process; a read-only mapping
+        // is only loaded from. No file is ever truncated by us, and its mode keeps others from it.
         unsafe { core::slice::from_raw_parts(self.words.as_ptr(), self.count) }
     }
 }

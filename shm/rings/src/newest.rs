@@ -6,7 +6,8 @@ use crate::stream::newest;
 use crate::word::Memory;
 
 /// Slots of a newest-value segment. One would do for a seqlock; with four, a writer that died in
-/// mid-write leaves the value before readable, and a reader must be overtaken three times to retry.
+/// mid-write leaves the value before readable, and a reader must be overtaken three times to
+/// retry.
 pub(crate) const LATEST_SLOTS: usize = 4;
 
 /// How often a read is tried before giving up: the loop on the hot thread has a bound.

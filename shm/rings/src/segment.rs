@@ -1,8 +1,9 @@
 //! A segment: one file in `/dev/shm` with a header, a cursor and slots.
 //!
-//! A writer makes it under a temporary name and renames it when it is whole: nobody ever maps half a
-//! segment, and readers of the former one keep theirs until they look ([`Segment::is_stale`]). A file
-//! is never truncated or shrunk, so no mapping of it can raise SIGBUS: pages are reserved at creation.
+//! A writer makes it under a temporary name and renames it when it is whole: nobody ever maps half
+//! a segment, and readers of the former one keep theirs until they look ([`Segment::is_stale`]). A
+//! file is never truncated or shrunk, so no mapping of it can raise SIGBUS: pages are reserved at
+//! creation.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::os::fd::{AsFd, OwnedFd};

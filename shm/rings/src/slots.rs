@@ -4,12 +4,12 @@
 //! word 0       1 ..
 //!      stamp | payload, zero padded | unused up to the next 64 bytes
 //! ```
-//! The record with sequence number `n` (from 1) lives in slot `n mod count`. Its stamp is `2n` when
-//! complete and `2n - 1` from the moment the slot's former record may be overwritten. A reader takes
-//! the payload between two looks at the stamp and keeps it only if both said `2n`.
+//! The record with sequence number `n` (from 1) lives in slot `n mod count`. Its stamp is `2n`
+//! when complete and `2n - 1` from the moment the slot's former record may be overwritten. A
+//! reader takes the payload between two looks at the stamp and keeps it only if both said `2n`.
 //!
-//! A 120-byte record makes slots of exactly two cache lines. The payload is written from the back, so
-//! that the line with the stamp, on which a waiting reader spins, changes hands once.
+//! A 120-byte record makes slots of exactly two cache lines. The payload is written from the back,
+//! so that the line with the stamp, on which a waiting reader spins, changes hands once.
 
 use crate::Plain;
 use crate::word::{Acquire, Relaxed, Release, Word};
@@ -96,7 +96,8 @@ impl Slots {
     #[inline(always)]
     pub(crate) fn write<W: Word, T: Plain>(&self, words: &[W], seq: u64, value: &T) {
         let slot = self.slot(words, seq);
-        // Pairs with the Acquire fence in `read`: whoever saw a word of this payload sees the mark.
+        // Pairs with the Acquire fence in `read`: whoever saw a word of this payload sees the
+        // mark.
         W::fence(Release);
         copy_in(&slot[1..], value);
         // Pairs with the Acquire load in `read`: whoever saw this stamp sees the whole payload.

@@ -126,8 +126,9 @@ impl<M: Memory> Consumer<M> {
 
 /// The newest record of a writer that died anywhere, also in mid-publish.
 ///
-/// Records up to `committed` may be overwritten or damaged; all after it must be there. The head word
-/// can be one behind the stamps (the writer died between the two). If it makes no sense the largest
+/// Records up to `committed` may be overwritten or damaged; all after it must be there. The head
+/// word can be one behind the stamps (the writer died between the two). If it makes no sense the
+/// largest
 /// stamp decides. `None` if unread records are missing.
 pub(crate) fn recover<M: Memory>(memory: &M, slots: &Slots, committed: u64) -> Option<u64> {
     let words = memory.words();

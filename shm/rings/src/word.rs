@@ -1,8 +1,9 @@
 //! The one kind of memory the algorithms know: a slice of atomic 64-bit words.
 //!
-//! Everything a segment shares is such a word, payload included, so concurrent access is never a data
-//! race, only an old or a torn value that the sequence stamps expose. The trait is the seam at which
-//! the tests put loom's atomics in place of the real ones: the same code is mapped and modelled.
+//! Everything a segment shares is such a word, payload included, so concurrent access is never a
+//! data race, only an old or a torn value that the sequence stamps expose. The trait is the seam
+//! at which the tests put loom's atomics in place of the real ones: the same code is mapped and
+//! modelled.
 
 pub(crate) use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU64, Ordering};

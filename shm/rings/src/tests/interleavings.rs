@@ -1,4 +1,8 @@
 //! loom runs the algorithms in every interleaving and with every value a weak memory may return.
+//!
+//! Removing the mark, either fence, the second look at the stamp, or the Release or Acquire of a
+//! stamp makes these fail. loom never lets a load see a store that comes later, so the Release of
+//! a commit and of the taken count, which keep reads before it, are not exercised here.
 
 use loom::sync::atomic::{AtomicU64, fence};
 use loom::thread::{spawn, yield_now};

@@ -81,8 +81,8 @@ proptest! {
         }
     }
 
-    /// Two gates: each gets everything once and in order, restarts of anyone included, and the writer
-    /// stops exactly when the slower one has not committed enough.
+    /// Two gates: each gets everything once and in order, restarts of anyone included, and the
+    /// writer stops exactly when the slower one has not committed enough.
     #[test]
     fn journal_loses_and_repeats_nothing(log in 2u32..6, steps in steps()) {
         let count = 1u64 << log;

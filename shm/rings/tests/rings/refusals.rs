@@ -200,7 +200,8 @@ proptest! {
                 let _ = journal.publish(&1);
                 let _ = send.send(&1);
             }
-            // Cursor page and slots; now and then a small number, which looks more like one of ours.
+            // Cursor page and slots; now and then a small number, which looks more like one of
+            // ours.
             let value = if turn % 2 == 0 { value % 64 } else { value };
             for file in &files {
                 let at = (4096 + word * 8) % file.metadata().unwrap().len();
