@@ -15,15 +15,17 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use schema::{DepthHead, DepthKind, SymbolId, SymbolName, WallNs};
+use schema::{SymbolId, SymbolName, WallNs};
 
-use crate::market::{DepthUpdate, MarketUpdate};
+use crate::market::MarketUpdate;
 
 mod frame;
 mod line;
+mod replay;
 
 use frame::Frame;
 use line::Line;
+use replay::Replay;
 
 /// Events read of a file to learn its symbols and their decimals.
 const PROBE_EVENTS: usize = 500;
@@ -87,28 +89,6 @@ impl Symbols {
         });
         SymbolId(u16::try_from(index).unwrap_or(u16::MAX))
     }
-}
-
-/// State of an endless replay: what to add so that times and ids go on rising.
-#[derive(Debug, Default)]
-struct Replay {
-    round: u64,
-    /// Recorded time of the first and the newest event of this round.
-    span: Option<(i64, i64)>,
-    shift_ns: i64,
-    ids: Vec<IdShift>,
-    /// Snapshots without levels, which tell the books that the recording starts again.
-    restarts: Vec<MarketUpdate>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct IdShift {
-    update: u64,
-    trade: i64,
-    newest_update: u64,
-    newest_trade: i64,
-    first_update: u64,
-    first_trade: i64,
 }
 
 impl Tape {
@@ -231,13 +211,12 @@ impl Tape {
     }
     fn step(&mut self) -> Result<Option<(i64, MarketUpdate)>, TapeError> {
         if let Some(replay) = &mut self.replay
-            && let Some(restart) = replay.restarts.pop()
+            && let Some(restart) = replay.restart()
         {
-            let at = replay.span.map_or(0, |(first, _)| first + replay.shift_ns);
-            return Ok(Some((at, restart)));
+            return Ok(Some(restart));
         }
         let mut taken = self.take()?;
-        if taken.is_none() && self.replay.as_ref().is_some_and(|replay| replay.span.is_some()) {
+        if taken.is_none() && self.replay.as_ref().is_some_and(Replay::has_events) {
             self.rewind()?;
             if let Some(replay) = &mut self.replay {
                 replay.next_round();
@@ -260,69 +239,6 @@ impl Iterator for Tape {
         let step = self.step();
         self.has_failed = step.is_err();
         step.transpose()
-    }
-}
-
-impl Replay {
-    fn next_round(&mut self) {
-        self.round += 1;
-        let Some((first, newest)) = self.span else { return };
-        // A second between rounds, as between two recordings.
-        self.shift_ns += newest - first + 1_000_000_000;
-        self.span = Some((first, newest));
-        for (index, ids) in self.ids.iter_mut().enumerate() {
-            let last = ids.newest_update;
-            ids.update += ids.newest_update.saturating_sub(ids.first_update) + 1_000;
-            ids.trade += ids.newest_trade - ids.first_trade + 1;
-            let head = DepthHead {
-                symbol: SymbolId(index as u16),
-                kind: DepthKind::Snapshot,
-                last_update_id: last + 1,
-                ..DepthHead::default()
-            };
-            ids.newest_update = last + 1;
-            self.restarts.push(MarketUpdate::Depth(DepthUpdate { head, ..DepthUpdate::default() }));
-        }
-    }
-    fn shift(&mut self, ns: &mut i64, update: &mut MarketUpdate) {
-        let first = self.span.map_or(*ns, |(first, _)| first);
-        *ns += self.shift_ns;
-        self.span = Some((first, *ns - self.shift_ns));
-        let index = update.symbol().index();
-        if self.ids.len() <= index {
-            self.ids.resize(index + 1, IdShift::default());
-        }
-        self.ids[index].apply(update);
-    }
-}
-
-impl IdShift {
-    fn apply(&mut self, update: &mut MarketUpdate) {
-        match update {
-            MarketUpdate::BookTicker(ticker) => ticker.update_id = self.update_id(ticker.update_id),
-            MarketUpdate::Depth(depth) => {
-                let head = &mut depth.head;
-                head.first_update_id += self.update;
-                head.previous_update_id += self.update;
-                head.last_update_id = self.update_id(head.last_update_id);
-            }
-            MarketUpdate::Trade(trade) => {
-                if self.first_trade == 0 {
-                    self.first_trade = trade.first_trade_id;
-                }
-                self.newest_trade = self.newest_trade.max(trade.trade.trade_id.0);
-                trade.first_trade_id += self.trade;
-                trade.trade.trade_id.0 += self.trade;
-            }
-            MarketUpdate::Mark(_) => {}
-        }
-    }
-    fn update_id(&mut self, recorded: u64) -> u64 {
-        if self.first_update == 0 {
-            self.first_update = recorded;
-        }
-        self.newest_update = self.newest_update.max(recorded + self.update);
-        recorded + self.update
     }
 }
 

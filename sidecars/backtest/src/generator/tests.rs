@@ -1,5 +1,8 @@
+use schema::Side;
+
 use super::*;
 use crate::Book;
+use crate::market::TradeKind;
 
 fn generator(seed: u64) -> Generator {
     let btc = MarketConfig::new(&Rules::btcusdt(), "60000".parse().unwrap());

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use schema::DepthKind;
+
 use super::*;
 use crate::Book;
 use crate::market::TradeKind;

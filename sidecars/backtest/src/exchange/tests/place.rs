@@ -182,8 +182,7 @@ fn self_trade_prevention_has_four_modes() {
     check_stp(StpMode::None, Filled, Filled, "1");
 }
 
-fn amend(bench: &Bench, id: i64, side: Side, price: &str, qty: &str) -> AmendRequest {
-    let _ = bench;
+fn amend(id: i64, side: Side, price: &str, qty: &str) -> AmendRequest {
     AmendRequest {
         symbol: BTC,
         key: OrderKey::id(id),
@@ -200,13 +199,13 @@ fn an_amendment_goes_to_the_back_of_the_queue_and_may_take() {
     let mut bench = Bench::new();
     let id = bench.rest(Side::Buy, "50000", "1");
     bench.market(&trade("50000", "2", true));
-    let request = amend(&bench, id, Side::Buy, "50000", "0.9");
+    let request = amend(id, Side::Buy, "50000", "0.9");
     let view = bench.venue.modify(T0, bench.account, &request).unwrap();
     assert_eq!((view.qty, view.modify_id, view.status), (q("0.9"), Some(3), OrderStatus::New));
     bench.market(&trade("50000", "1.5", true));
     bench.check_filled(id, "0");
     bench.story();
-    let request = amend(&bench, id, Side::Buy, "50000.1", "0.9");
+    let request = amend(id, Side::Buy, "50000.1", "0.9");
     bench.venue.modify(T0, bench.account, &request).unwrap();
     bench.check_filled(id, "0.9");
     let story = bench.story();
@@ -220,12 +219,12 @@ fn an_amendment_cancels_what_is_filled_enough_and_post_only_that_would_take() {
     let id = bench.rest(Side::Buy, "50000", "1");
     bench.market(&trade("50000", "2.5", true));
     bench.check_filled(id, "0.5");
-    let request = amend(&bench, id, Side::Buy, "50000", "0.5");
+    let request = amend(id, Side::Buy, "50000", "0.5");
     let view = bench.venue.modify(T0, bench.account, &request).unwrap();
     assert_eq!(view.status, OrderStatus::Canceled);
 
     let gtx = bench.place(&bench.limit(Side::Buy, Gtx, "49999", "1")).unwrap();
-    let request = amend(&bench, gtx.order_id, Side::Buy, "50000.1", "1");
+    let request = amend(gtx.order_id, Side::Buy, "50000.1", "1");
     let view = bench.venue.modify(T0, bench.account, &request).unwrap();
     assert_eq!((view.status, view.executed_qty), (OrderStatus::Canceled, Qty::ZERO));
 }
