@@ -313,17 +313,16 @@ pub(super) fn looks_like_a_secret(text: &str) -> bool {
         || text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-const UNITS: &[&str] =
-    &["_ns", "_us", "_ms", "_s", "_min", "_usdt", "_btc", "_ppm", "_bps", "_pct"];
+const UNITS: &[&str] = &["ns", "us", "ms", "s", "min", "usdt", "btc", "ppm", "bps", "pct"];
 
-/// A known key that differs from `key` only in its unit.
+/// A known key that differs from `key` only in its unit, one of the words between underscores.
 pub(super) fn other_unit(key: &str, known: &[&'static str]) -> Option<&'static str> {
-    let stem = |key: &str| -> Option<String> {
-        let unit = UNITS.iter().find(|unit| key.contains(**unit))?;
-        Some(key.replacen(unit, "", 1))
+    let stem = |key: &str| -> Vec<String> {
+        key.split('_').filter(|word| !UNITS.contains(word)).map(str::to_owned).collect()
     };
-    let ours = stem(key).unwrap_or_else(|| key.to_owned());
-    known.iter().copied().find(|known| *known != key && stem(known).is_some_and(|s| s == ours))
+    let has_unit = |key: &str| key.split('_').any(|word| UNITS.contains(&word));
+    let ours = stem(key);
+    known.iter().copied().find(|known| *known != key && has_unit(known) && stem(known) == ours)
 }
 
 /// The known key nearest to `key`, if it is near.

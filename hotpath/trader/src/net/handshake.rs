@@ -1,8 +1,9 @@
 //! Connecting and the opening handshake, on the cold thread, with blocking I/O and time limits.
 //!
 //! The handshake is tungstenite's. It reads ahead, and what it would read past the end of the HTTP
-//! head belongs to the hot thread; so [`OneByte`] hands it one byte at a time. Whatever came in the
-//! same TLS record stays inside rustls, and [`Connection::take_early`] finds it there.
+//! head belongs to the hot thread; so [`HeadOnly`] takes the head byte by byte and hands it over in
+//! one piece (handed over byte by byte, tungstenite calls it an attack). Whatever came in the same
+//! TLS record stays inside rustls, and [`Connection::take_early`] finds it there.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -46,22 +47,49 @@ impl Target {
     }
 }
 
-/// A stream that gives one byte per read, so that its reader cannot read ahead.
-pub struct OneByte<S>(pub S);
+/// Longest HTTP head accepted from the venue.
+const HEAD_BYTES_MAX: usize = 16 << 10;
 
-impl<S: Read> Read for OneByte<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = buffer.len().min(1);
-        self.0.read(&mut buffer[..length])
+/// A stream whose reader gets the HTTP head and not a byte more.
+pub struct HeadOnly<S> {
+    stream: S,
+    head: Vec<u8>,
+    given: usize,
+}
+
+impl<S> HeadOnly<S> {
+    /// Wraps a stream on which the answer to an upgrade will arrive.
+    pub fn new(stream: S) -> Self {
+        Self { stream, head: Vec::new(), given: 0 }
     }
 }
 
-impl<S: Write> Write for OneByte<S> {
+impl<S: Read> Read for HeadOnly<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.head.ends_with(b"\r\n\r\n") {
+            if self.head.len() == HEAD_BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "HTTP head over 16 KiB"));
+            }
+            let mut byte = [0];
+            if self.stream.read(&mut byte)? == 0 {
+                break; // cut off: the reader sees what there is, then the end
+            }
+            self.head.push(byte[0]);
+        }
+        let left = &self.head[self.given..];
+        let count = left.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&left[..count]);
+        self.given += count;
+        Ok(count)
+    }
+}
+
+impl<S: Write> Write for HeadOnly<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.write(buffer)
+        self.stream.write(buffer)
     }
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.stream.flush()
     }
 }
 
@@ -128,7 +156,7 @@ fn upgrade(
     socket: &mut TcpStream,
 ) -> anyhow::Result<()> {
     let request = target.url.as_str().into_client_request().context("bad URL")?;
-    let stream = OneByte(rustls::Stream::new(session, socket));
+    let stream = HeadOnly::new(rustls::Stream::new(session, socket));
     match tungstenite::client::client(request, stream) {
         Ok(_) => Ok(()),
         Err(tungstenite::HandshakeError::Failure(error)) => {
