@@ -482,7 +482,7 @@ const STEPS: [u64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_
 fn write_decimal(units: i64, decimals: usize, out: &mut [u8; 24]) -> usize {
     let step = STEPS[decimals.min(8)];
     let magnitude = units.unsigned_abs();
-    if units < 0 || magnitude % step != 0 {
+    if units < 0 || !magnitude.is_multiple_of(step) {
         return format_decimal(units, decimals, out);
     }
     let mut buffer = itoa::Buffer::new();
@@ -499,6 +499,3 @@ fn write_decimal(units: i64, decimals: usize, out: &mut [u8; 24]) -> usize {
     out[whole + 1..=digits.len()].copy_from_slice(&digits[whole..]);
     digits.len() + 1
 }
-
-#[cfg(test)]
-mod tests;

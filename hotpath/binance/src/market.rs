@@ -165,10 +165,12 @@ pub fn decode_market_as(
 fn depth_kind(stream: &[u8]) -> Option<DepthKind> {
     let at = memchr::memchr(b'@', stream)?;
     let levels = stream[at + 1..].strip_prefix(b"depth")?;
-    Some(match levels.first() {
-        Some(b'0'..=b'9') => DepthKind::Partial,
-        _ => DepthKind::Diff,
-    })
+    let end = memchr::memchr(b'@', levels).unwrap_or(levels.len());
+    match &levels[..end] {
+        b"" => Some(DepthKind::Diff),
+        b"5" | b"10" | b"20" => Some(DepthKind::Partial),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -174,6 +174,3 @@ fn rate_limit(s: &mut Scanner, out: &mut OrderReply) -> Result<(), DecodeError> 
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

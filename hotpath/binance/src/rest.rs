@@ -21,6 +21,3 @@ pub use orders::{
 };
 pub use signer::RestSigner;
 pub use value::{RestError, parse_error, parse_listen_key, parse_server_time};
-
-#[cfg(test)]
-mod tests;

@@ -447,4 +447,75 @@ fn hex4(raw: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_pack_to_different_words() {
+        assert_eq!(key(b"e"), u128::from(b'e'));
+        assert_ne!(key(b"pu"), key(b"up"));
+        let mut scanner = Scanner::new(br#"{"\u0065":1,"clientOrderId":2,"a key of 17 bytes":3}"#);
+        let mut first = true;
+        scanner.expect(b'{').expect("an object");
+        let expected = [key(b"e"), key(b"clientOrderId"), LONG_KEY];
+        for word in expected {
+            assert_eq!(scanner.next_key(&mut first), Ok(Some(word)));
+            scanner.skip_value().expect("a number");
+        }
+        assert_eq!(scanner.next_key(&mut first), Ok(None));
+        assert_eq!(scanner.end(), Ok(()));
+    }
+
+    #[test]
+    fn escapes_are_resolved_or_refused() {
+        let check = |raw: &str, expected: Option<&str>| {
+            let text = Text { raw: raw.as_bytes(), escaped: true };
+            let own = text.with(|own| own.to_vec());
+            assert_eq!(own.as_deref(), expected.map(str::as_bytes), "{raw}");
+        };
+        check(r#"\"\\\/\b\f\n\r\t"#, Some("\"\\/\u{8}\u{c}\n\r\t"));
+        check(r"BTC\u0055SDT", Some("BTCUSDT"));
+        check(r"\u6d4b\u8bd5USDT", Some("测试USDT"));
+        check(r"\ud83d\ude00", Some("😀"));
+        for unsound in [r"\ud83d", r"\ud83dx", r"\ud83d\u0041", r"\ude00", r"\u12", r"\x41", r"\"] {
+            check(unsound, None);
+        }
+        check(&"x".repeat(65), None);
+        check(&"x".repeat(64), Some(&"x".repeat(64)));
+    }
+
+    #[test]
+    fn rounded_decimals_are_cut_and_held_in_range() {
+        for (text, expected) in [
+            ("1.123456789", Ok(112_345_678)),
+            ("-1.123456789", Ok(-112_345_678)),
+            ("1.5", Ok(150_000_000)),
+            ("99999999999999999999.5", Ok(i64::MAX)),
+            ("-99999999999999999999.5", Ok(-i64::MAX)),
+            ("1.12345678x", Err(DecimalError::BadByte)),
+            ("1.1234567.9", Err(DecimalError::BadByte)),
+            ("1e5", Err(DecimalError::BadByte)),
+            ("", Err(DecimalError::Empty)),
+        ] {
+            assert_eq!(parse_decimal_cut(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_stepped_over_whole() {
+        for sound in
+            ["1", "-1.5e+3", "\"a\\\"b\"", "[]", "{}", "[1,[2,{\"a\":[null]}],true]", "false"]
+        {
+            let mut scanner = Scanner::new(sound.as_bytes());
+            assert_eq!(scanner.skip_value().and_then(|()| scanner.end()), Ok(()), "{sound}");
+        }
+        for unsound in [
+            "", "[", "[1,]", "{\"a\"}", "{\"a\":}", "{1:2}", "[1 2]", "[}", "{]", "nul", "\"\n\"",
+            "x",
+        ] {
+            let mut scanner = Scanner::new(unsound.as_bytes());
+            let result = scanner.skip_value().and_then(|()| scanner.end());
+            assert_eq!(result, Err(DecodeError::Syntax), "{unsound}");
+        }
+    }
+}

@@ -466,6 +466,3 @@ fn position(
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;
