@@ -14,7 +14,8 @@
 //! # Ids
 //! Tape trades keep their ids. Client fills take consecutive ids per symbol from
 //! [`OWN_TRADE_ID_FIRST`] plus the run's `first_id`, far above any recorded id; both sides of a
-//! client-to-client trade share one. Order ids increase per symbol; ETHUSDT's exceed 2^53, as the real venue's do.
+//! client-to-client trade share one. Order ids increase per symbol; ETHUSDT's exceed 2^53, as
+//! the real venue's do.
 
 use std::collections::{BTreeMap, VecDeque};
 

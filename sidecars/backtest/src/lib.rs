@@ -1,7 +1,8 @@
 //! The simulated venue: matching, accounts, tapes and seeded markets, without sockets or a clock.
 //!
 //! [`Exchange`] is a deterministic machine. It is told the time and the market
-//! ([`MarketUpdate`]s of a recorded [`tape`] or of a seeded [`generator`]), takes orders, and yields
+//! ([`MarketUpdate`]s of a recorded [`tape`] or of a seeded [`generator`]), takes orders, and
+//! yields
 //! [`VenueEvent`]s in the order a real venue sends them. Same inputs, same outputs, to the byte:
 //! the backtester, the fault simulator and the venue on sockets (`tools/venue`) share it.
 //!

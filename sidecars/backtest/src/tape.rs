@@ -93,7 +93,8 @@ impl Symbols {
 
 impl Tape {
     /// Opens files (gz or plain). Everything is merged by time, so consecutive files of a symbol
-    /// are chained. Symbol ids are positions in [`Tape::symbols`], in the order of first appearance.
+    /// are chained. Symbol ids are positions in [`Tape::symbols`], in the order of first
+    /// appearance.
     ///
     /// # Errors
     /// [`TapeError`] naming the file that cannot be opened or whose first lines cannot be read.

@@ -63,7 +63,8 @@ impl Market {
     }
 }
 
-/// Liquidity our fills took from the tape: per level, how much, and what was displayed then. As soon
+/// Liquidity our fills took from the tape: per level, how much, and what was displayed then.
+/// As soon
 /// as the tape shows another quantity there, the entry no longer counts.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
