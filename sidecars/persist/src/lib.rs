@@ -18,6 +18,7 @@
 //! One database holds the record of one account. Left out: Redis, TLS to PostgreSQL, partitions.
 
 pub mod follow;
+pub mod options;
 pub mod rows;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use persist::follow::{FollowError, Follower, Options, Target};
+use persist::follow::Follower;
+use persist::options::{FollowError, Options, Target};
 use persist::store::{PostgresTarget, StoreError};
 use rings::OpenError;
 use signal_hook::consts::{SIGINT, SIGTERM};

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use persist::store::Severity;
 use persist::testing::{Postgres, Script};
+use persist::value::Kind;
 use run::{Database, Journal, Persist, Random, check_rows, patiently};
 
 /// Publishes a script while `disturb` is called in between, then lets persist finish and compares.
 fn follow_through(database: &Database, steps: usize, mut disturb: impl FnMut(&mut Persist, usize)) {
-    let mut journal = Journal::create(256);
+    let mut journal = Journal::create(128);
     let mut script = Script::new(20_261_122, 9, 1000);
     let mut persist = Persist::start(&journal.instance, database, &[]);
     for step in 0..steps {
@@ -186,16 +187,12 @@ fn a_stop_without_the_database_says_so() {
 #[test]
 fn a_wrong_password_ends_it_and_is_not_printed() {
     let server = Postgres::start();
-    let url = server.database("login");
-    let database = Database::Postgres(url.clone());
-    let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("the server runs");
-    client.batch_execute("DROP DATABASE IF EXISTS nothing").expect("a statement");
-    let wrong = url.replace("shrike@", "nobody:hunter2@");
+    let wrong = server.database("login").replace("shrike@", "stranger:hunter2@");
     let journal = Journal::create(64);
     let mut persist = Persist::start(&journal.instance, &Database::Postgres(wrong), &[]);
     assert_eq!(persist.wait(), Some(70), "{}", persist.output());
+    assert!(persist.output().contains("stranger"), "{}", persist.output());
     assert!(!persist.output().contains("hunter2"), "{}", persist.output());
-    drop(database);
 }
 
 #[test]
@@ -204,7 +201,8 @@ fn a_lost_answer_to_a_commit_is_neither_lost_nor_done_twice() {
     let direct = server.database("answers");
     let proxy = run::Proxy::start(server.port());
     let through = direct.replace(&server.port().to_string(), &proxy.port.to_string());
-    let mut journal = Journal::create(256);
+    // A small journal makes small batches, and these many commits.
+    let mut journal = Journal::create(32);
     let mut script = Script::new(9, 9, 1000);
     let mut persist = Persist::start(&journal.instance, &Database::Postgres(through), &[]);
     for _ in 0..600 {
@@ -233,4 +231,59 @@ fn postgres_errors_carry_their_severity() {
     server.down("fast");
     let gone = first.script("SELECT 1").expect_err("the server is gone");
     assert_eq!(gone.severity, Severity::Retry, "{gone} after {:?}", begun.elapsed());
+}
+
+/// Tables and columns of the architecture chapter, 10.3.
+const CHAPTER: &[(&str, &str)] = &[
+    (
+        "positions",
+        "id, symbol, side, size, entry_price, current_price, leverage, margin, liquidation_price, \
+         unrealized_pnl, realized_pnl, open_time, close_time, status, created_at, updated_at",
+    ),
+    (
+        "trades",
+        "id, order_id, symbol, side, order_type, size, price, notional, commission, slippage, \
+         strategy, signal_strength, execution_time, created_at",
+    ),
+    (
+        "performance_metrics",
+        "id, date, equity, daily_return, sharpe_ratio, sortino_ratio, max_drawdown, var_daily, \
+         trade_count, win_rate, total_commission, funding_pnl, created_at",
+    ),
+    (
+        "market_data",
+        "id, symbol, timestamp, open, high, low, close, volume, funding_rate, open_interest",
+    ),
+];
+
+/// Its indexes.
+const INDEXES: [&str; 6] = [
+    "idx_positions_symbol",
+    "idx_positions_status",
+    "idx_trades_symbol",
+    "idx_trades_execution_time",
+    "idx_performance_date",
+    "idx_market_data_symbol_timestamp",
+];
+
+#[test]
+fn the_chapters_tables_columns_and_indexes_are_there() {
+    let server = Postgres::start();
+    let on_server = Database::Postgres(server.database("chapter"));
+    let in_file = Database::sqlite();
+    for (database, catalog) in [
+        (&on_server, "SELECT CAST(indexname AS TEXT) FROM pg_indexes"),
+        (&in_file, "SELECT name FROM sqlite_master WHERE type = 'index'"),
+    ] {
+        let mut store = database.store();
+        for (table, columns) in CHAPTER {
+            let sql = format!("SELECT {columns} FROM {table}");
+            store.backend().query(&sql, &[], &[]).unwrap_or_else(|e| panic!("{table}: {e}"));
+        }
+        let rows = store.backend().query(catalog, &[], &[Kind::Text]).expect("a catalog");
+        let names: Vec<String> = rows.into_iter().flatten().filter_map(|v| v.text()).collect();
+        for index in INDEXES {
+            assert!(names.iter().any(|name| name == index), "{index} is missing in {names:?}");
+        }
+    }
 }

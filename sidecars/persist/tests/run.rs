@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use persist::follow::{GATE, Target};
+use persist::follow::GATE;
+use persist::options::Target;
 use persist::store::{PostgresTarget, Store};
 use persist::testing::{Model, run_info};
 use persist::value::{Kind, decimal_text};
@@ -62,16 +63,10 @@ impl Journal {
 
     pub(crate) fn continue_with(&mut self, capacity: usize) {
         self.epoch += 1;
-        let identity =
-            Identity { layout_hash: LAYOUT_HASH, build_id: 1, boot_epoch: self.epoch };
+        let identity = Identity { layout_hash: LAYOUT_HASH, build_id: 1, boot_epoch: self.epoch };
         let info = run_info();
-        let writer = Writer::open_or_create(
-            &self.instance,
-            capacity,
-            identity,
-            info.as_bytes(),
-            &[GATE],
-        );
+        let writer =
+            Writer::open_or_create(&self.instance, capacity, identity, info.as_bytes(), &[GATE]);
         self.writer = Some(writer.expect("the instance is ours"));
     }
 
@@ -145,7 +140,7 @@ impl Database {
         dir.path().join("record.sqlite")
     }
 
-    fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         let target = match self {
             Self::Sqlite(dir) => Target::Sqlite(Self::path(dir)),
             Self::Postgres(url) => {
@@ -211,6 +206,12 @@ pub(crate) fn check_rows(database: &Database, model: &Model) {
     assert_eq!(count("SELECT count(*) FROM commands") as u64, model.commands);
     let refused = "SELECT CAST(coalesce(sum(refused_count), 0) AS BIGINT) FROM refusals";
     assert_eq!(count(refused), model.refused);
+    assert_eq!(count("SELECT count(*) FROM journal_gaps"), 0);
+    let wrong = "SELECT count(*) FROM orders WHERE (error_code = -2019) <> (status = 'REJECTED')";
+    assert_eq!(count(wrong), 0, "an answer that refuses an order ends it");
+    let open = "SELECT count(*) FROM position_state p WHERE (p.position_key IS NOT NULL) <> EXISTS \
+                (SELECT 1 FROM positions o WHERE o.symbol = p.symbol AND o.status = 'OPEN')";
+    assert_eq!(count(open), 0, "an open position has one open row");
     for (symbol, qty) in &model.positions {
         let sql = format!("SELECT qty FROM position_state WHERE symbol = '{symbol}'");
         let stored = query(&sql, &[d8])[0][0].units().expect("a quantity");
@@ -335,7 +336,7 @@ pub(crate) struct Proxy {
 }
 
 /// Every so many commits the answer is lost.
-const CUT_EVERY: u64 = 5;
+const CUT_EVERY: u64 = 3;
 
 impl Proxy {
     pub(crate) fn start(server: u16) -> Self {
@@ -373,7 +374,7 @@ fn pass(client: TcpStream, server: TcpStream, cuts: &AtomicU64, commits: &Atomic
         }
         let is_commit = bytes[..count].windows(7).any(|part| part == b"COMMIT\0");
         let number = commits.fetch_add(u64::from(is_commit), Ordering::Relaxed) + 1;
-        if is_commit && number % CUT_EVERY == 0 {
+        if is_commit && number.is_multiple_of(CUT_EVERY) {
             // No answer reaches the client any more; the server gets the whole message.
             let _ = from_client.shutdown(Shutdown::Write);
             let _ = to_server.write_all(&bytes[..count]);
