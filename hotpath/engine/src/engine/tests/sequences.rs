@@ -1,0 +1,476 @@
+//! Any sequence of orders, reports, prices and faults: a small venue that misbehaves by seed.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::*;
+use crate::input::OpenOrder;
+use proptest::prelude::*;
+
+/// Enough randomness for a test, and the same on every host.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+    fn one_in(&mut self, sides: u64) -> bool {
+        self.roll(sides) == 0
+    }
+}
+
+#[derive(Clone, Copy)]
+struct VenueOrder {
+    order: NewOrder,
+    cum: Qty,
+    is_live: bool,
+}
+
+#[derive(Clone, Copy)]
+enum UserEvent {
+    Report(ExecutionReport),
+    Lite(TradeLite),
+    Account(AccountUpdate),
+}
+
+/// The venue: the truth the engine has to find.
+struct Venue {
+    orders: Vec<VenueOrder>,
+    positions: [Position; 2],
+    wallet: i64,
+    trades: Vec<ExecutionReport>,
+    user_events: VecDeque<UserEvent>,
+    replies: VecDeque<OrderReply>,
+}
+
+struct World {
+    rig: Rig,
+    dice: Dice,
+    venue: Venue,
+    ids: BTreeSet<u64>,
+    mids: [i64; 2],
+    is_faulty: bool,
+    booked: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed | 1);
+        let strategy = match dice.roll(4) {
+            0 => test_strategy(TestStyle::Ioc),
+            1 => test_strategy(TestStyle::Gtx),
+            2 => test_strategy(TestStyle::EveryTick),
+            _ => StrategyConfig::by_name("imbalance").expect("named"),
+        };
+        let mut config = config(strategy);
+        config.limits.venue_rejects_max = 1_000;
+        config.limits.daily_loss_max = usd(1_000_000);
+        let mut world = Self {
+            rig: Rig::new(config),
+            dice,
+            venue: Venue {
+                orders: Vec::new(),
+                positions: [Position::FLAT; 2],
+                wallet: usd(10_000).units(),
+                trades: Vec::new(),
+                user_events: VecDeque::new(),
+                replies: VecDeque::new(),
+            },
+            ids: BTreeSet::new(),
+            mids: [50_000, 3_000],
+            is_faulty: true,
+            booked: 0,
+        };
+        for link in Link::ALL {
+            world.apply(&Input::Link(*link, true));
+        }
+        world
+    }
+
+    /// Applies one input, lets the venue see what came out, and checks what must always hold.
+    fn apply(&mut self, input: &Input<'_>) {
+        self.rig.apply(input);
+        let actions = std::mem::take(&mut self.rig.actions);
+        for action in actions {
+            self.receive(&action);
+        }
+        let exposure = self.rig.engine.exposure(self.rig.now());
+        for symbol in 0..2usize {
+            let most = i128::from(milli(200).units());
+            assert!(exposure.symbols[symbol].worst_abs() <= most, "engine's worst case");
+            let held = i128::from(self.venue.positions[symbol].qty().units());
+            let (mut long, mut short) = (held, -held);
+            for o in self.venue.orders.iter().filter(|o| o.is_live) {
+                let leaves = i128::from(o.order.qty.units() - o.cum.units());
+                if o.order.symbol.index() != symbol || o.order.reduce_only {
+                    continue;
+                }
+                match o.order.side {
+                    Side::Buy => long += leaves,
+                    Side::Sell => short += leaves,
+                }
+            }
+            assert!(long.max(short) <= most, "the venue's worst case");
+        }
+    }
+
+    fn receive(&mut self, action: &Action) {
+        match action {
+            Action::Place(approved, request, _) => {
+                let order = *approved.get();
+                assert!(self.ids.insert(order.client_order_id.0), "an id is used once");
+                self.receive_order(order, *request);
+            }
+            Action::Cancel(approved, request) => {
+                let id = approved.get().order.client_order_id;
+                let found = self.venue.orders.iter().position(|o| o.order.client_order_id == id);
+                match found {
+                    _ if self.is_faulty && self.dice.one_in(10) => {}
+                    Some(index) if self.venue.orders[index].is_live => {
+                        self.finish(index, ExecType::Canceled, OrderStatus::Canceled);
+                        let cum = self.venue.orders[index].cum;
+                        self.answer(*request, 200, 0, OrderStatus::Canceled, cum);
+                    }
+                    _ => self.answer(*request, 400, -2011, OrderStatus::Unknown, Qty::ZERO),
+                }
+            }
+            Action::Status(order, request) => {
+                let id = order.client_order_id;
+                let found = self.venue.orders.iter().position(|o| o.order.client_order_id == id);
+                match found {
+                    _ if self.is_faulty && self.dice.one_in(4) => {}
+                    Some(index) => {
+                        let o = self.venue.orders[index];
+                        let status = if o.is_live {
+                            OrderStatus::New
+                        } else if o.cum == o.order.qty {
+                            OrderStatus::Filled
+                        } else {
+                            OrderStatus::Canceled
+                        };
+                        self.answer(*request, 200, 0, status, o.cum);
+                    }
+                    None => self.answer(*request, 400, -2013, OrderStatus::Unknown, Qty::ZERO),
+                }
+            }
+            Action::Modify(..) => unreachable!("no strategy changes orders"),
+        }
+    }
+
+    fn receive_order(&mut self, order: NewOrder, request: RequestId) {
+        let fate = if self.is_faulty { self.dice.roll(12) } else { 11 };
+        match fate {
+            0 => return, // lost on the way
+            1 => return self.answer(request, 503, 0, OrderStatus::Unknown, Qty::ZERO),
+            2 => return self.answer(request, 400, -2019, OrderStatus::Unknown, Qty::ZERO),
+            _ => {}
+        }
+        let index = self.venue.orders.len();
+        self.venue.orders.push(VenueOrder { order, cum: Qty::ZERO, is_live: true });
+        self.push(report(&order, ExecType::New, OrderStatus::New, NO_FILL));
+        match fate {
+            3 => {}
+            4 => self.answer(request, 408, -1007, OrderStatus::Unknown, Qty::ZERO),
+            _ => self.answer(request, 200, 0, OrderStatus::New, Qty::ZERO),
+        }
+        if order.time_in_force == TimeInForce::Ioc {
+            if !self.dice.one_in(6) {
+                self.trade(index);
+            }
+            if self.venue.orders[index].is_live {
+                self.finish(index, ExecType::Expired, OrderStatus::Expired);
+            }
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, status: u16, code: i32, order: OrderStatus, cum: Qty) {
+        self.venue.replies.push_back(OrderReply {
+            request_id: request,
+            status,
+            code,
+            order_status: order,
+            client_order_id: ClientOrderId::NONE,
+            venue_order_id: VenueOrderId(0),
+            price: Price::ZERO,
+            qty: Qty::ZERO,
+            cum_qty: cum,
+            order_count_10s: u32::MAX,
+            order_count_1m: u32::MAX,
+            weight_1m: u32::MAX,
+            retry_after_ms: 0,
+        });
+    }
+
+    fn push(&mut self, report: ExecutionReport) {
+        if self.rig.engine.links[Link::User as usize] {
+            self.venue.user_events.push_back(UserEvent::Report(report));
+            if self.is_faulty && self.dice.one_in(5) {
+                self.venue.user_events.push_back(UserEvent::Report(report));
+            }
+        }
+    }
+
+    fn finish(&mut self, index: usize, exec: ExecType, status: OrderStatus) {
+        let o = &mut self.venue.orders[index];
+        o.is_live = false;
+        let (order, cum) = (o.order, o.cum);
+        self.push(report(&order, exec, status, Fill { cum, ..NO_FILL }));
+    }
+
+    /// Fills a part or all of a live order.
+    fn trade(&mut self, index: usize) {
+        let o = self.venue.orders[index];
+        let symbol = o.order.symbol.index();
+        let mut leaves = o.order.qty.units() - o.cum.units();
+        if o.order.reduce_only {
+            let held = self.venue.positions[symbol].qty().units() * -o.order.side.sign();
+            leaves = leaves.min(held.max(0));
+        }
+        let lots = (leaves / milli(1).units()) as u64;
+        if lots == 0 {
+            return;
+        }
+        let lots = if self.dice.one_in(2) { lots } else { 1 + self.dice.roll(lots) };
+        let qty = milli(lots as i64);
+        let cum = o.cum.checked_add(qty).expect("small");
+        let status =
+            if cum == o.order.qty { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+        let trade_id = self.venue.trades.len() as i64 + 1;
+        let at = Fill { trade_id, qty, cum, price: price(self.mids[symbol]) };
+        let position = &mut self.venue.positions[symbol];
+        let gain = position.apply_fill(o.order.side, qty, at.price).expect("fits");
+        let report = report(&o.order, ExecType::Trade, status, at);
+        self.venue.wallet += gain.units() - report.commission.units();
+        let o = &mut self.venue.orders[index];
+        o.cum = cum;
+        o.is_live = status != OrderStatus::Filled;
+        self.venue.trades.push(report);
+        if !self.rig.engine.links[Link::User as usize] {
+            return;
+        }
+        if self.dice.one_in(2) {
+            self.venue.user_events.push_back(UserEvent::Lite(TradeLite {
+                symbol: report.symbol,
+                client_order_id: report.client_order_id,
+                venue_order_id: report.venue_order_id,
+                side: report.side,
+                last_price: report.last_price,
+                last_qty: report.last_qty,
+                trade_id: report.trade_id,
+                is_maker: false,
+                transaction_time: report.transaction_time,
+            }));
+        }
+        let mut update = AccountUpdate { position_count: 1, ..AccountUpdate::default() };
+        update.positions[0] = PositionDelta {
+            symbol: report.symbol,
+            qty: self.venue.positions[symbol].qty(),
+            ..PositionDelta::default()
+        };
+        self.venue.user_events.push_back(UserEvent::Account(update));
+        self.push(report);
+    }
+
+    fn deliver(&mut self) {
+        let is_user_first = self.dice.one_in(2);
+        if is_user_first && let Some(event) = self.venue.user_events.pop_front() {
+            match event {
+                UserEvent::Report(report) => self.apply(&Input::Report(&report)),
+                UserEvent::Lite(lite) => self.apply(&Input::TradeLite(&lite)),
+                UserEvent::Account(update) => self.apply(&Input::Account(&update)),
+            }
+        } else if let Some(reply) = self.venue.replies.pop_front() {
+            if self.rig.engine.links[Link::Order as usize] {
+                self.apply(&Input::Reply(&reply));
+            }
+        }
+    }
+
+    /// What the trader does when truth is wanted: trades first, then the account.
+    fn reconcile(&mut self) {
+        self.rig.elapsed_ns += MS;
+        let requested_at = self.rig.now().mono;
+        let trades: Vec<_> = self.venue.trades[self.booked..].to_vec();
+        self.booked = self.venue.trades.len();
+        for report in trades {
+            self.apply(&Input::Report(&report));
+        }
+        self.rig.elapsed_ns += MS;
+        let mut truth = Truth {
+            requested_at: MonoNs(requested_at.0 + MS),
+            wallet: Notional::from_units(self.venue.wallet),
+            ..Truth::default()
+        };
+        for (told, position) in truth.positions.iter_mut().zip(&self.venue.positions) {
+            told.qty = position.qty();
+            told.entry_price = position.entry_price();
+        }
+        truth.open_orders.extend(self.venue.orders.iter().filter(|o| o.is_live).map(|o| {
+            OpenOrder {
+                symbol: o.order.symbol,
+                client_order_id: o.order.client_order_id,
+                venue_order_id: VenueOrderId(1),
+                side: o.order.side,
+                order_type: o.order.order_type,
+                time_in_force: o.order.time_in_force,
+                price: o.order.price,
+                qty: o.order.qty,
+                cum_qty: o.cum,
+                reduce_only: o.order.reduce_only,
+            }
+        }));
+        self.apply(&Input::Reconciled(&truth));
+    }
+
+    fn market(&mut self) {
+        let symbol = self.dice.roll(2) as usize;
+        self.mids[symbol] += self.dice.roll(5) as i64 - 2;
+        let mid = self.mids[symbol];
+        let is_crossed = self.is_faulty && self.dice.one_in(60);
+        self.rig.update_id += 1;
+        let ticker = BookTicker {
+            symbol: SymbolId(symbol as u16),
+            update_id: self.rig.update_id,
+            bid_price: price(if is_crossed { mid + 2 } else { mid - 1 }),
+            bid_qty: milli(1 + self.dice.roll(1_000) as i64),
+            ask_price: price(mid + 1),
+            ask_qty: milli(1 + self.dice.roll(1_000) as i64),
+            transaction_time: self.rig.now().wall,
+            event_time: self.rig.now().wall,
+        };
+        self.apply(&Input::BookTicker(&ticker));
+        let mark =
+            Mark { symbol: SymbolId(symbol as u16), mark_price: price(mid), ..Mark::default() };
+        self.apply(&Input::Mark(&mark));
+    }
+
+    fn fill_resting(&mut self) {
+        let live: Vec<usize> =
+            (0..self.venue.orders.len()).filter(|&i| self.venue.orders[i].is_live).collect();
+        if !live.is_empty() {
+            let index = live[self.dice.roll(live.len() as u64) as usize];
+            self.trade(index);
+        }
+    }
+
+    fn step(&mut self) {
+        self.rig.elapsed_ns += self.dice.roll(60) * MS;
+        match self.dice.roll(40) {
+            0..=15 => self.market(),
+            16..=27 => self.deliver(),
+            28..=31 => self.apply(&Input::Timer),
+            32..=34 => self.fill_resting(),
+            35 if self.rig.engine.wants_reconcile() => self.reconcile(),
+            36 if self.dice.one_in(8) => {
+                let link = [Link::Order, Link::User, Link::Public][self.dice.roll(3) as usize];
+                let is_up = self.rig.engine.links[link as usize];
+                if link == Link::User {
+                    self.venue.user_events.clear();
+                }
+                if link == Link::Order {
+                    self.venue.replies.clear();
+                }
+                self.apply(&Input::Link(link, !is_up));
+            }
+            37 if self.dice.one_in(20) => {
+                let kind = [CommandKind::Flatten, CommandKind::CancelAll, CommandKind::Halt]
+                    [self.dice.roll(3) as usize];
+                self.command(kind);
+            }
+            38 if self.dice.one_in(4) => self.command(CommandKind::Resume),
+            _ => self.apply(&Input::Timer),
+        }
+    }
+
+    fn command(&mut self, kind: CommandKind) {
+        let command = Command {
+            nonce: self.rig.engine.input_number() + 1,
+            kind,
+            symbol: SymbolId::NONE,
+            sent_at: self.rig.now().wall,
+            uid: 0,
+        };
+        self.apply(&Input::Command(&command));
+    }
+
+    /// Faults end; local truth must become the venue's without any help.
+    fn heal(&mut self) {
+        self.is_faulty = false;
+        for link in Link::ALL {
+            if !self.rig.engine.links[*link as usize] {
+                self.apply(&Input::Link(*link, true));
+            }
+        }
+        self.command(CommandKind::Stop);
+        for _ in 0..600 {
+            self.rig.elapsed_ns += 50 * MS;
+            self.market();
+            self.apply(&Input::Timer);
+            while !(self.venue.user_events.is_empty() && self.venue.replies.is_empty()) {
+                self.deliver();
+            }
+            if self.rig.engine.wants_reconcile() {
+                self.reconcile();
+            }
+        }
+    }
+}
+
+fn run(seed: u64, steps: usize) -> World {
+    let mut world = World::new(seed);
+    for _ in 0..steps {
+        world.step();
+    }
+    world.heal();
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_risk_is_bounded_and_local_truth_becomes_the_venues(seed in any::<u64>()) {
+        let world = run(seed, 600);
+        let engine = &world.rig.engine;
+        prop_assert!(engine.is_quiet(), "no order is left over");
+        prop_assert!(world.venue.orders.iter().all(|o| !o.is_live));
+        for symbol in 0..2 {
+            let position = engine.position(SymbolId(symbol));
+            prop_assert_eq!(position.qty(), world.venue.positions[symbol as usize].qty());
+        }
+        prop_assert_eq!(engine.counts.fills as usize, world.venue.trades.len());
+        prop_assert_eq!(engine.wallet().units(), world.venue.wallet);
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_outputs(seed in any::<u64>()) {
+        let (first, second) = (run(seed, 200), run(seed, 200));
+        prop_assert_eq!(first.rig.records, second.rig.records);
+        prop_assert_eq!(first.ids, second.ids);
+    }
+}
+
+#[test]
+fn the_faulty_venue_reaches_the_rare_branches() {
+    let (mut unknown, mut reduced, mut flattened, mut fills) = (0, 0, 0, 0);
+    for seed in 1..40 {
+        let world = run(seed * 7_919, 600);
+        fills += world.venue.trades.len();
+        for record in &world.rig.records {
+            match Event::from_record(record) {
+                Ok(Event::State(change)) => {
+                    unknown += u32::from(change.reason == StateReason::UnknownOrder);
+                    reduced += u32::from(change.to == TradingState::Reducing);
+                }
+                Ok(Event::Decision(d)) => {
+                    let strategy = d.order.client_order_id.strategy();
+                    flattened += u32::from(strategy == StrategyId::MANUAL);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(unknown > 10 && reduced > 50 && flattened > 0 && fills > 300);
+}
