@@ -61,7 +61,7 @@ pub(crate) fn ledger(core: &mut Core, account: usize) -> Result<String, Refusal>
             .decimal("commission", fill.commission.units(), 0)
             .decimal("realized_pnl", fill.realized_pnl.units(), 0)
             .flag("maker", fill.maker)
-            .number("time", fill.time_ms)
+            .number("time_ms", fill.time_ms)
             .close();
     }
     json.close_list().key("balance_changes").open_list();
@@ -72,7 +72,7 @@ pub(crate) fn ledger(core: &mut Core, account: usize) -> Result<String, Refusal>
             .decimal("amount", change.amount.units(), 0)
             .decimal("wallet_balance", change.wallet_balance.units(), 0)
             .number("trade_id", change.trade_id)
-            .number("time", change.time_ms)
+            .number("time_ms", change.time_ms)
             .close();
     }
     json.close_list();
@@ -121,8 +121,8 @@ fn orders(json: &mut Json, key: &str, formats: &[Format], rows: &[OrderView]) {
             .decimal("qty", row.qty.units(), 0)
             .decimal("executed_qty", row.executed_qty.units(), 0)
             .flag("reduce_only", row.reduce_only)
-            .number("time", row.time_ms)
-            .number("update_time", row.update_time_ms)
+            .number("time_ms", row.time_ms)
+            .number("update_time_ms", row.update_time_ms)
             .close();
     }
     json.close_list();
@@ -134,7 +134,7 @@ pub(crate) fn stats(core: &mut Core) -> String {
     let stats = &core.stats;
     let mut json = Json::new();
     json.open()
-        .number("time", now_ms)
+        .number("time_ms", now_ms)
         .unsigned("market_events", stats.market_events.load(Ordering::Relaxed))
         .unsigned("requests", stats.requests.load(Ordering::Relaxed))
         .unsigned("connections", stats.connections.load(Ordering::Relaxed))

@@ -9,13 +9,13 @@ use schema::Notional;
 pub struct VenueConfig {
     /// Port of the TLS listener on 127.0.0.1; 0 takes a free one.
     pub tls_port: u16,
-    /// Port of the plain listener on 127.0.0.1, which also serves `/shrike/*`; 0 takes a free one.
+    /// Port of the plain listener on 127.0.0.1, also for `/shrike/*`; 0 takes a free one.
     pub plain_port: u16,
     /// Seeds keys, ids and the generated market. The same seed gives the same of all three.
     pub seed: u64,
     /// Where the market comes from.
     pub source: MarketSource,
-    /// How much faster than recorded the market runs; 1.0 is real time. Timestamps stay wall time.
+    /// How much faster than recorded the market runs; 1.0 is real time. Times stay wall time.
     pub speed: f64,
     /// Accounts; empty gives one with 10,000 USDT.
     pub accounts: Vec<AccountSetup>,
@@ -32,7 +32,8 @@ pub struct VenueConfig {
     pub lifetimes: Lifetimes,
     /// Frames waiting for one connection before it is cut as too slow.
     pub queue_frames_max: usize,
-    /// Where `ca.pem`, `api_key`, `api_secret` and `ed25519.pem` are written (mode 0600), if anywhere.
+    /// Where `ca.pem`, `api_key`, `api_secret` and `ed25519.pem` are written (mode 0600), if
+    /// anywhere.
     pub dir: Option<PathBuf>,
 }
 
@@ -78,7 +79,8 @@ pub enum MarketSource {
 /// What a recorded market does after its last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AtEnd {
-    /// The market stands still; the venue keeps serving and [`crate::Handle::tape_ended`] turns true.
+    /// The market stands still, the venue goes on serving and [`crate::Handle::tape_ended`] turns
+    /// true.
     #[default]
     Stand,
     /// The tape starts again, with new update and trade ids.
@@ -92,7 +94,7 @@ pub struct AccountSetup {
     pub name: String,
     /// Wallet balance in USDT at start.
     pub balance: Notional,
-    /// Leverage of every symbol at start.
+    /// Leverage of every symbol at start, or the symbol's largest if that is smaller.
     pub leverage: u32,
 }
 

@@ -186,8 +186,9 @@ fn make_core(
         let id = exchange.open_account(now_ms, account);
         for index in 0..formats.len() {
             let symbol = schema::SymbolId(index as u16);
+            let leverage_max = exchange.rules(symbol).map_or(1, Rules::leverage_max);
             exchange
-                .set_leverage(now_ms, id, symbol, setup.leverage)
+                .set_leverage(now_ms, id, symbol, setup.leverage.min(leverage_max))
                 .map_err(|error| anyhow::anyhow!("account {}: {error}", setup.name))?;
         }
     }

@@ -158,7 +158,7 @@ pub(crate) fn day(context: &mut Context<'_>, params: &Params) -> Answer {
             .number("openTime", since_ms)
             .number("closeTime", context.now_ms)
             .number("firstId", day().next().map_or(0, |candle| candle.first))
-            .number("lastId", day().last().map_or(0, |candle| candle.last))
+            .number("lastId", day().next_back().map_or(0, |candle| candle.last))
             .number("count", day().map(|candle| candle.count).sum())
             .close();
     })

@@ -47,8 +47,9 @@ fn too_many_orders_are_429_by_rest_and_websocket() {
         "apiKey={}&quantity=0.002&side=BUY&symbol=BTCUSDT&timestamp={time}&type=MARKET",
         client.api_key()
     );
+    let signature = client.hmac(&query);
     let params = json!({"apiKey": client.api_key(), "quantity": "0.002", "side": "BUY",
-        "symbol": "BTCUSDT", "timestamp": time, "type": "MARKET", "signature": client.hmac(&query)});
+        "symbol": "BTCUSDT", "timestamp": time, "type": "MARKET", "signature": signature});
     let mut statuses = Vec::new();
     for id in 0..4 {
         let place = json!({"id": id, "method": "order.place", "params": params});

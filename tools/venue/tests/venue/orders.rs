@@ -164,7 +164,7 @@ fn ledger_stream_and_user_trades_agree_to_the_last_digit() {
     for ((fill, trade), row) in fills.iter().zip(&trades).zip(rows.as_array().expect("rows")) {
         assert_eq!((&fill["trade_id"], &fill["order_id"]), (&trade["t"], &trade["i"]));
         assert_eq!((&fill["client_order_id"], &fill["side"]), (&trade["c"], &trade["S"]));
-        assert_eq!((&fill["time"], &fill["maker"]), (&trade["T"], &trade["m"]));
+        assert_eq!((&fill["time_ms"], &fill["maker"]), (&trade["T"], &trade["m"]));
         assert_eq!((&row["id"], &row["orderId"]), (&trade["t"], &trade["i"]));
         for (key, stream, rest) in [
             ("price", "L", "price"),

@@ -18,39 +18,39 @@ use venue::{Handle, VenueConfig};
 const FRAME_WAIT: Duration = Duration::from_secs(20);
 
 /// A running venue and a REST client that trusts it.
-pub struct Client {
-    pub venue: Handle,
-    pub agent: ureq::Agent,
+pub(crate) struct Client {
+    pub(crate) venue: Handle,
+    pub(crate) agent: ureq::Agent,
 }
 
 /// Status, body and headers of an answer.
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
-    pub text: String,
-    pub headers: ureq::http::HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+    pub(crate) headers: ureq::http::HeaderMap,
 }
 
 impl Answer {
-    pub fn code(&self) -> i64 {
+    pub(crate) fn code(&self) -> i64 {
         self.body["code"].as_i64().unwrap_or(0)
     }
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
-pub fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64
 }
 
 /// Starts a venue on free ports with a seeded market.
-pub fn start() -> Client {
+pub(crate) fn start() -> Client {
     start_with(|_| {})
 }
 
 /// Starts a venue whose configuration is changed first.
-pub fn start_with(change: impl FnOnce(&mut VenueConfig)) -> Client {
+pub(crate) fn start_with(change: impl FnOnce(&mut VenueConfig)) -> Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -70,16 +70,16 @@ pub fn start_with(change: impl FnOnce(&mut VenueConfig)) -> Client {
 }
 
 impl Client {
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.request("GET", path, None)
     }
 
     /// A request as it stands, with an API key if given.
-    pub fn request(&self, method: &str, path: &str, api_key: Option<&str>) -> Answer {
+    pub(crate) fn request(&self, method: &str, path: &str, api_key: Option<&str>) -> Answer {
         self.send(&self.venue.rest_url, method, path, api_key)
     }
 
-    pub fn plain(&self, path: &str) -> Answer {
+    pub(crate) fn plain(&self, path: &str) -> Answer {
         self.send(&self.venue.plain_rest_url, "GET", path, None)
     }
 
@@ -102,25 +102,25 @@ impl Client {
     }
 
     /// A request signed by HMAC, everything in the query.
-    pub fn signed(&self, method: &str, path: &str, params: &str) -> Answer {
+    pub(crate) fn signed(&self, method: &str, path: &str, params: &str) -> Answer {
         let separator = if params.is_empty() { "" } else { "&" };
         let query = format!("{params}{separator}timestamp={}", now_ms());
         let query = format!("{query}&signature={}", self.hmac(&query));
         self.request(method, &format!("{path}?{query}"), Some(self.api_key()))
     }
 
-    pub fn api_key(&self) -> &str {
+    pub(crate) fn api_key(&self) -> &str {
         &self.venue.credentials().api_key
     }
 
-    pub fn hmac(&self, payload: &str) -> String {
+    pub(crate) fn hmac(&self, payload: &str) -> String {
         let secret = self.venue.credentials().api_secret.as_bytes();
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let tag = hmac::sign(&key, payload.as_bytes());
         tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    pub fn ed25519(&self, payload: &str) -> String {
+    pub(crate) fn ed25519(&self, payload: &str) -> String {
         let engine = base64::engine::general_purpose::STANDARD;
         let pem = &self.venue.credentials().ed25519_pem;
         let body: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
@@ -130,7 +130,7 @@ impl Client {
     }
 
     /// Opens `wss://…{path}`.
-    pub fn open(&self, path: &str) -> Socket {
+    pub(crate) fn open(&self, path: &str) -> Socket {
         let url = format!("{}{path}", self.venue.stream_url);
         let address = self.venue.stream_url.strip_prefix("wss://").expect("a TLS URL");
         let mut roots = rustls::RootCertStore::empty();
@@ -155,40 +155,40 @@ impl Client {
     }
 
     /// Opens the user stream of the default account.
-    pub fn open_user(&self) -> Socket {
+    pub(crate) fn open_user(&self) -> Socket {
         let key = self.listen_key();
         let mut socket = self.open(&format!("/private/ws/{key}"));
         socket.settle();
         socket
     }
 
-    pub fn listen_key(&self) -> String {
+    pub(crate) fn listen_key(&self) -> String {
         let answer = self.request("POST", "/fapi/v1/listenKey", Some(self.api_key()));
         answer.body["listenKey"].as_str().expect("a listen key").to_owned()
     }
 
     /// Best bid and ask.
-    pub fn touch(&self, symbol: &str) -> (f64, f64) {
+    pub(crate) fn touch(&self, symbol: &str) -> (f64, f64) {
         let answer = self.get(&format!("/fapi/v1/ticker/bookTicker?symbol={symbol}"));
         (number(&answer.body["bidPrice"]), number(&answer.body["askPrice"]))
     }
 }
 
 /// A decimal text as a number, for choosing prices and comparing sizes.
-pub fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// A WebSocket of the client.
-pub struct Socket(WebSocket<StreamOwned<ClientConnection, TcpStream>>);
+pub(crate) struct Socket(WebSocket<StreamOwned<ClientConnection, TcpStream>>);
 
 impl Socket {
-    pub fn send(&mut self, value: &Value) {
+    pub(crate) fn send(&mut self, value: &Value) {
         self.0.send(Message::text(value.to_string())).expect("sent");
     }
 
     /// The next text frame; `None` when the venue has closed.
-    pub fn next(&mut self) -> Option<Value> {
+    pub(crate) fn next(&mut self) -> Option<Value> {
         loop {
             match self.0.read() {
                 Ok(Message::Text(text)) => {
@@ -207,12 +207,12 @@ impl Socket {
     }
 
     /// The next frame, which must come.
-    pub fn frame(&mut self) -> Value {
+    pub(crate) fn frame(&mut self) -> Value {
         self.next().expect("the venue closed the connection")
     }
 
     /// The first frame that `wanted` accepts; the ones before it are dropped.
-    pub fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let frame = self.frame();
             if wanted(&frame) {
@@ -222,14 +222,22 @@ impl Socket {
     }
 
     /// Sends a request and waits for its answer; data in between is dropped.
-    pub fn ask(&mut self, request: &Value) -> Value {
+    pub(crate) fn ask(&mut self, request: &Value) -> Value {
         self.send(request);
         let id = request["id"].clone();
         self.until(|frame| frame["id"] == id)
     }
 
-    /// Waits until the venue has taken in what was asked before, subscriptions of the path included.
-    pub fn settle(&mut self) -> Value {
+    /// Waits until the venue has taken in all that was asked before, the path included.
+    pub(crate) fn settle(&mut self) -> Value {
         self.ask(&serde_json::json!({"method": "LIST_SUBSCRIPTIONS", "id": "settle"}))
+    }
+
+    /// Reads bytes and answers nothing, no ping either, until the venue hangs up.
+    pub(crate) fn read_mutely(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // An end without a TLS close is an end too.
+        let _ = std::io::Read::read_to_end(self.0.get_mut(), &mut bytes);
+        bytes
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use serde_json::{Value, json};
 use venue::{AtEnd, MarketSource};
 
 use crate::support::{now_ms, number, start_with};
@@ -11,33 +12,22 @@ fn fixture(dir: &std::path::Path) -> std::path::PathBuf {
     let path = dir.join("btcusdt.txt");
     let mut file = std::fs::File::create(&path).expect("a file");
     let (start_ms, mut update) = (1_721_260_621_000i64, 1_000);
-    let levels = |best: i64, step: i64| {
-        let row = |index: i64| format!("[\"{}.00\",\"1.000\"]", best + step * index);
-        (0..5).map(row).collect::<Vec<_>>().join(",")
-    };
-    let snapshot = format!(
-        "{{\"lastUpdateId\":{update},\"E\":{start_ms},\"T\":{start_ms},\"bids\":[{}],\"asks\":[{}]}}",
-        levels(60_000, -1),
-        levels(60_001, 1)
-    );
-    writeln!(file, "{} {snapshot}", start_ms * 1_000_000).expect("written");
+    let mut write = |at_ns: i64, frame: Value| writeln!(file, "{at_ns} {frame}").expect("written");
+    let level = |price: i64, qty: i64| json!([format!("{price}.00"), format!("{qty}.000")]);
+    let bids: Vec<_> = (0..5).map(|index| level(60_000 - index, 1)).collect();
+    let asks: Vec<_> = (0..5).map(|index| level(60_001 + index, 1)).collect();
+    let snapshot = json!({"lastUpdateId": update, "E": start_ms, "T": start_ms, "bids": bids,
+        "asks": asks});
+    write(start_ms * 1_000_000, snapshot);
     for index in 1..=40i64 {
         let at = start_ms + index * 50;
-        let diff = format!(
-            "{{\"stream\":\"btcusdt@depth@0ms\",\"data\":{{\"e\":\"depthUpdate\",\"E\":{at},\"T\":{at},\
-             \"s\":\"BTCUSDT\",\"U\":{},\"u\":{},\"pu\":{update},\"b\":[[\"60000.00\",\"{index}.000\"]],\
-             \"a\":[]}}}}",
-            update + 1,
-            update + 2
-        );
+        let diff = json!({"e": "depthUpdate", "E": at, "T": at, "s": "BTCUSDT", "U": update + 1,
+            "u": update + 2, "pu": update, "b": [level(60_000, index)], "a": []});
+        write(at * 1_000_000, json!({"stream": "btcusdt@depth@0ms", "data": diff}));
         update += 2;
-        writeln!(file, "{} {diff}", at * 1_000_000).expect("written");
-        let trade = format!(
-            "{{\"stream\":\"btcusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{at},\"T\":{at},\
-             \"s\":\"BTCUSDT\",\"t\":{},\"p\":\"60001.00\",\"q\":\"0.010\",\"X\":\"MARKET\",\"m\":false}}}}",
-            500 + index
-        );
-        writeln!(file, "{} {trade}", at * 1_000_000 + 1).expect("written");
+        let trade = json!({"e": "trade", "E": at, "T": at, "s": "BTCUSDT", "t": 500 + index,
+            "p": "60001.00", "q": "0.010", "X": "MARKET", "m": false});
+        write(at * 1_000_000 + 1, json!({"stream": "btcusdt@trade", "data": trade}));
     }
     path
 }
@@ -61,7 +51,7 @@ fn recorded_times_are_shifted_and_the_end_is_told() {
     }
     assert_eq!(client.venue.stats()["tape_ended"], true);
     let depth = client.get("/fapi/v1/depth?symbol=BTCUSDT&limit=5").body;
-    assert_eq!(depth["bids"][0], serde_json::json!(["60000.00", "40.000"]));
+    assert_eq!(depth["bids"][0], json!(["60000.00", "40.000"]));
 }
 
 #[test]
@@ -82,7 +72,7 @@ fn a_looped_tape_goes_on_with_rising_ids() {
     assert!(!client.venue.tape_ended());
 }
 
-fn frame_id(frame: &serde_json::Value) -> i64 {
+fn frame_id(frame: &Value) -> i64 {
     frame["t"].as_i64().expect("a trade id")
 }
 
