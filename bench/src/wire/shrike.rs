@@ -57,11 +57,22 @@ pub(crate) fn prepare(dir: &Path, ca_file: &Path, port: u16, cores: usize) -> Re
 
 /// The bench's own choices: one symbol, an order on every tick, limits that do not bind.
 fn adapt(config: &mut DocumentMut, cores: usize) {
+    if let Some(symbols) = config["symbol"].as_array_of_tables_mut() {
+        symbols.retain(|symbol| symbol.get("name").and_then(|n| n.as_str()) == Some("BTCUSDT"));
+    }
+    let mut strategy = toml_edit::Table::new();
+    strategy["name"] = value("test");
+    strategy["style"] = value("every_tick");
+    strategy["every_ticks"] = value(1);
+    strategy["order_notional_usdt"] = value("85");
+    config["strategy"] = toml_edit::Item::Table(strategy);
+    config["limits"]["messages_10s_max"] = value(1_000_000);
+    config["limits"]["messages_1m_max"] = value(6_000_000);
+    config["stop"]["flatten_on_stop"] = value(false);
     config["loop"]["wait"] = value("busy");
     if cores >= 2 {
         config["loop"]["core"] = value(1);
     }
-    let _ = config;
 }
 
 impl Run {
