@@ -29,7 +29,11 @@ struct Arguments {
     /// Whose journal to follow: the instance of the trader.
     #[arg(long)]
     instance: String,
-    /// SQLite file [default: <instance>.sqlite].
+    /// Where to write, before anything the environment says: a SQLite file, or a postgres:// URL
+    /// without a password (everybody on this host can read a command line).
+    #[arg(long, value_name = "FILE_OR_URL", conflicts_with_all = ["sqlite", "database_url_file"])]
+    database: Option<String>,
+    /// SQLite file if no URL is given [default: <instance>.sqlite].
     #[arg(long, value_name = "PATH")]
     sqlite: Option<PathBuf>,
     /// File whose first line is the PostgreSQL URL.
@@ -98,12 +102,17 @@ fn run(arguments: &Arguments) -> Result<u8> {
 
 /// Where to write; the first place that says something counts.
 fn target(arguments: &Arguments) -> Result<Target> {
-    let url = match &arguments.database_url_file {
-        Some(path) => Some(secret(path)?),
-        None => match std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty()) {
-            Some(url) => Some(url),
-            None => credential()?,
-        },
+    let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let url = match (&arguments.database, &arguments.database_url_file) {
+        (Some(text), _) if is_url(text) => Some(text.clone()),
+        (Some(path), _) => return Ok(Target::Sqlite(PathBuf::from(path))),
+        (None, Some(path)) => Some(secret(path)?),
+        (None, None) => {
+            match std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty()) {
+                Some(url) => Some(url),
+                None => credential()?,
+            }
+        }
     };
     match url {
         Some(url) => {

@@ -150,6 +150,22 @@ fn until_drained_ends_by_itself() {
 }
 
 #[test]
+fn a_named_file_counts_more_than_the_environment() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let file = dir.path().join("named.sqlite").display().to_string();
+    let nowhere = Database::Postgres("postgres://shrike@127.0.0.1:1/nowhere".into());
+    let mut journal = Journal::create(1024);
+    for record in Script::new(6, 9, 1000).take(30) {
+        journal.publish_alone(&record);
+    }
+    journal.writer_dies();
+    let more = ["--database", file.as_str(), "--until-drained"];
+    let mut persist = Persist::start(&journal.instance, &nowhere, &more);
+    assert_eq!(persist.wait(), Some(0), "{}", persist.output());
+    assert!(std::path::Path::new(&file).exists());
+}
+
+#[test]
 fn a_database_that_is_away_holds_the_journal_back() {
     let server = Postgres::start();
     let database = Database::Postgres(server.database("away"));
