@@ -22,7 +22,7 @@ pub const DEFAULT_PARAMS: SignalParams = SignalParams {
     flow_weight: SCALE / 2,
     flow_half_life_ns: 500_000_000,
     variance_half_life_ns: 30_000_000_000,
-    entry_threshold: SCALE / 2,
+    entry_threshold: 3 * SCALE / 10,
 };
 
 /// Checks the ranges of signal parameters.

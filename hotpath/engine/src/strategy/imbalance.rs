@@ -29,9 +29,9 @@ impl Default for ImbalanceConfig {
         Self {
             order_notional_e8: 200 * schema::SCALE,
             exit_threshold_e8: 0,
-            hold_ms_max: 1_500,
+            hold_ms_max: 500,
             stop_ppm: 500,
-            cooldown_ms: 250,
+            cooldown_ms: 100,
             reach_ticks: 3,
         }
     }

@@ -113,15 +113,15 @@ fn imbalance_leaves_on_decay_time_and_stop_and_then_rests() {
     stage.signal = 0.0;
     assert_eq!(side_of(stage.turn()), (Sell, Ioc, true));
     stage.signal = 0.6;
-    stage.now_ms += 1_500;
+    stage.now_ms += 500;
     assert_eq!(side_of(stage.turn()), (Sell, Ioc, true));
-    stage.now_ms -= 1_000;
+    stage.now_ms -= 400;
     stage.holds(-3, 49_000);
     stage.signal = -0.6;
     assert_eq!(side_of(stage.turn()), (Buy, Ioc, true));
     stage.position = Position::FLAT;
     assert_eq!(stage.turn(), None);
-    stage.now_ms += 250;
+    stage.now_ms += 100;
     assert_eq!(side_of(stage.turn()), (Sell, Ioc, false));
 }
 
