@@ -19,6 +19,8 @@ use crate::screen::trading_state;
 
 /// Time between two looks for an answer or for flatness.
 const POLL: Duration = Duration::from_millis(20);
+/// An answered command shows in the status within this time.
+const SHOW_WITHIN: Duration = Duration::from_secs(1);
 /// Flattening takes several orders; it gets at least this long.
 const FLATTEN_MIN: Duration = Duration::from_secs(30);
 
@@ -31,8 +33,30 @@ pub(crate) fn simple(args: &CommandArgs, kind: CommandKind) -> Result<Exit, Fail
     let view = live_view(&name)?;
     let answer = send(&view, kind, SymbolId::NONE, Duration::from_secs(args.timeout))?;
     report(&name, &answer)?;
+    if kind == CommandKind::Halt {
+        wait_for_state(&view, SHOW_WITHIN, |state| !may_add_risk(state));
+    }
     println!("{name}: {}", state_line(&view));
     Ok(Exit::Ok)
+}
+
+/// Whether a state lets the trader add risk.
+fn may_add_risk(state: TradingState) -> bool {
+    matches!(state, TradingState::Starting | TradingState::Reconciling | TradingState::Armed)
+}
+
+/// Waits until the published state is wanted; the trader publishes ten times a second.
+fn wait_for_state(view: &View, timeout: Duration, is_wanted: fn(TradingState) -> bool) -> bool {
+    let deadline = Instant::now() + timeout;
+    loop {
+        if current_state(view).is_some_and(is_wanted) {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
 }
 
 /// `shrike resume`.
@@ -46,20 +70,13 @@ pub(crate) fn resume(args: &ConfirmedArgs) -> Result<Exit, Failure> {
     let timeout = Duration::from_secs(args.command.timeout);
     let answer = send(&view, CommandKind::Resume, SymbolId::NONE, timeout)?;
     report(&name, &answer)?;
-    let deadline = Instant::now() + timeout;
-    while current_state(&view) != Some(TradingState::Armed) {
-        if Instant::now() >= deadline {
-            return Err(Failure::new(
-                Exit::Busy,
-                format!(
-                    "{name}: accepted, but not armed after {} s: {}",
-                    args.command.timeout,
-                    state_line(&view)
-                ),
-                "`shrike status` shows the reason; the trader arms when it is gone",
-            ));
-        }
-        std::thread::sleep(POLL);
+    if !wait_for_state(&view, timeout, |state| state == TradingState::Armed) {
+        let seconds = args.command.timeout;
+        return Err(Failure::new(
+            Exit::Busy,
+            format!("{name}: accepted, but not armed after {seconds} s: {}", state_line(&view)),
+            "`shrike status` shows the reason; the trader arms when it is gone",
+        ));
     }
     println!("{name}: {}", state_line(&view));
     Ok(Exit::Ok)

@@ -35,9 +35,23 @@ pub(crate) fn count(value: u64) -> String {
 
 /// Money (units of 1e-8) with two decimals, rounded half away from zero, and thousands apart.
 pub(crate) fn money(units: i64) -> String {
-    let cents = (i128::from(units.unsigned_abs()) + 500_000) / 1_000_000;
-    let sign = if units < 0 && cents != 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", count((cents / 100) as u64), cents % 100)
+    rounded(units, 2)
+}
+
+/// Money with up to eight decimals, rounded half away from zero, and thousands apart.
+fn rounded(units: i64, decimals: u32) -> String {
+    let unit = 10i128.pow(8 - decimals.min(8));
+    let value = (i128::from(units.unsigned_abs()) + unit / 2) / unit;
+    let scale = 10i128.pow(decimals);
+    let sign = if units < 0 && value != 0 { "-" } else { "" };
+    let width = decimals as usize;
+    format!("{sign}{}.{:0>width$}", count((value / scale) as u64), value % scale)
+}
+
+/// A gain or loss with four decimals and its sign: one small fill.
+pub(crate) fn small_gain(units: i64) -> String {
+    let text = rounded(units, 4);
+    if units > 0 { format!("+{text}") } else { text }
 }
 
 /// Like [`money`], a gain with its plus sign.
@@ -103,6 +117,8 @@ mod tests {
         assert_eq!(money(i64::MIN), "-92,233,720,368.55");
         assert_eq!(signed_money(123_000_000), "+1.23");
         assert_eq!(signed_money(1), "0.00");
+        assert_eq!(small_gain(20_000), "+0.0002");
+        assert_eq!(small_gain(-123_456_789_012), "-1,234.5679");
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl RunFile {
     /// Its part of a database.
     pub(crate) fn window(&self) -> database::Window {
         let to_ms = self.finished_ms.unwrap_or(i64::MAX);
-        database::Window { from_ms: self.started_ms, to_ms }
+        let instance = Some(self.instance.clone());
+        database::Window { instance, from_ms: self.started_ms, to_ms }
     }
     /// Writes it.
     ///
@@ -192,7 +193,7 @@ fn once(places: &Places) -> Result<Comparison, Failure> {
             journal::recorded(path.display().to_string(), &recording::read(path)?)
         }
     };
-    let (mut database, _) = database::read(&places.database, places.window)?;
+    let (mut database, _) = database::read(&places.database, &places.window)?;
     let mut venue = venue;
     if places.running {
         cut_to_common(&mut venue, &mut journal, &mut database);
@@ -290,7 +291,9 @@ mod tests {
             finished_ms: Some(9),
         };
         run.write(dir.path()).expect("written");
-        assert_eq!(run.window(), database::Window { from_ms: 5, to_ms: 9 });
+        let window = run.window();
+        assert_eq!((window.from_ms, window.to_ms), (5, 9));
+        assert_eq!(window.instance.as_deref(), Some("demo-1"));
         assert_eq!(RunFile::read(dir.path()), Ok(run));
         let missing = RunFile::read(Path::new("/nowhere")).expect_err("no directory");
         assert_eq!(missing.exit, Exit::NoInstance);

@@ -85,7 +85,7 @@ const EMPTY: &str = r#"{"fills": [], "positions": []}"#;
 const ONE_FILL: &str = r#"{"positions": [], "fills": [{"symbol": "BTCUSDT", "trade_id": 7,
     "order_id": 1007, "client_order_id": "shrk6921a0b410000007", "side": "BUY",
     "price": "64000.1", "qty": "0.002", "commission": "0.064", "realized_pnl": "0",
-    "maker": false, "time": 1763800000007}]}"#;
+    "maker": false, "time_ms": 1763800000007}]}"#;
 
 #[test]
 fn a_finished_run_that_agrees_is_0() {

@@ -399,7 +399,8 @@ impl Session {
 
     /// The part of the database that is this run's.
     pub(super) fn window(&self) -> Window {
-        Window { from_ms: self.started_ms, to_ms: i64::MAX }
+        let instance = Some(self.setup.instance.clone());
+        Window { instance, from_ms: self.started_ms, ..Window::ALL }
     }
 
     /// The ledger beside the journal, and the note that the run is over.

@@ -22,13 +22,15 @@ const ORDERS: &str = "SELECT order_id, status, CAST(cum_qty AS TEXT), \
 const POSITIONS: &str = "SELECT symbol, CAST(qty AS TEXT) FROM position_state";
 const WALLET: &str = "SELECT CAST(wallet AS TEXT) FROM performance_metrics \
      WHERE wallet IS NOT NULL ORDER BY date DESC LIMIT 1";
-const CURSOR: &str = "SELECT CAST(seq AS TEXT) FROM persist_cursor";
+const CURSOR: &str = "SELECT CAST(seq AS TEXT), instance FROM persist_cursor";
 
 type Row = Vec<Option<String>>;
 
 /// The part of a database that is compared: it may hold other runs too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Window {
+    /// The run; wallet and positions of another one are not told.
+    pub(crate) instance: Option<String>,
     /// First millisecond (Unix).
     pub(crate) from_ms: i64,
     /// Last millisecond.
@@ -37,9 +39,9 @@ pub(crate) struct Window {
 
 impl Window {
     /// Everything.
-    pub(crate) const ALL: Self = Self { from_ms: i64::MIN, to_ms: i64::MAX };
+    pub(crate) const ALL: Self = Self { instance: None, from_ms: i64::MIN, to_ms: i64::MAX };
 
-    fn holds(self, time_ms: i64) -> bool {
+    fn holds(&self, time_ms: i64) -> bool {
         (self.from_ms..=self.to_ms).contains(&time_ms)
     }
 }
@@ -69,7 +71,7 @@ pub(crate) fn without_password(place: &str) -> String {
 ///
 /// # Errors
 /// The database cannot be reached or has not the tables of `persist`.
-pub(crate) fn read(place: &str, window: Window) -> Result<(Ledger, u64), Failure> {
+pub(crate) fn read(place: &str, window: &Window) -> Result<(Ledger, u64), Failure> {
     let shown = without_password(place);
     let failed = |what: String| {
         Failure::new(
@@ -150,7 +152,7 @@ fn postgres(url: &str) -> Result<Tables, String> {
     })
 }
 
-fn ledger(place: &str, tables: &Tables, window: Window) -> Result<(Ledger, u64), String> {
+fn ledger(place: &str, tables: &Tables, window: &Window) -> Result<(Ledger, u64), String> {
     let mut ledger = Ledger::new("database", place);
     for row in &tables.fills {
         let fill = fill(row).map_err(|what| format!("fills: {what} in {row:?}"))?;
@@ -185,6 +187,12 @@ fn ledger(place: &str, tables: &Tables, window: Window) -> Result<(Ledger, u64),
         Some(row) => text(row, 0)?.parse().map_err(|_| "persist_cursor: seq is no number")?,
         None => 0,
     };
+    let newest = tables.cursor.first().and_then(|row| text(row, 1).ok());
+    if window.instance.as_deref().is_some_and(|instance| newest.is_some_and(|n| n != instance)) {
+        // A later run has used the account's rows since.
+        ledger.wallet = None;
+        ledger.positions = None;
+    }
     Ok((ledger, cursor))
 }
 
@@ -208,7 +216,7 @@ fn fill(row: &Row) -> Result<Fill, String> {
     })
 }
 
-fn placed(rows: &[Row], window: Window) -> Result<BTreeMap<OrderKey, Placed>, String> {
+fn placed(rows: &[Row], window: &Window) -> Result<BTreeMap<OrderKey, Placed>, String> {
     let mut placed = BTreeMap::new();
     for row in rows {
         let named = |what| format!("orders: {what} in {row:?}");
@@ -302,7 +310,7 @@ mod tests {
     fn sqlite_is_read_to_the_last_digit() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = database(dir.path());
-        let (ledger, cursor) = read(&path.to_string_lossy(), Window::ALL).expect("readable");
+        let (ledger, cursor) = read(&path.to_string_lossy(), &Window::ALL).expect("readable");
         assert_eq!(cursor, 0, "no cursor yet");
         assert_eq!(ledger.fills.len(), 2);
         let fill = ledger.fills.values().next().expect("two fills");
@@ -321,18 +329,37 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = database(dir.path());
         let from_ms = time_ms("2026-11-22 10:15:00.001").expect("a time");
-        let window = Window { from_ms, to_ms: i64::MAX };
-        let (ledger, _) = read(&path.to_string_lossy(), window).expect("readable");
+        let window = Window { from_ms, ..Window::ALL };
+        let (ledger, _) = read(&path.to_string_lossy(), &window).expect("readable");
         assert_eq!(ledger.fills.len(), 1);
         assert_eq!(ledger.orders.len(), 1);
-        let window = Window { from_ms: i64::MIN, to_ms: from_ms };
-        let (ledger, _) = read(&path.to_string_lossy(), window).expect("readable");
+        let window = Window { to_ms: from_ms, ..Window::ALL };
+        let (ledger, _) = read(&path.to_string_lossy(), &window).expect("readable");
         assert_eq!((ledger.fills.len(), ledger.orders.len()), (1, 0));
     }
 
     #[test]
+    fn wallet_and_positions_of_a_later_run_are_not_told() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = database(dir.path());
+        let sql = "INSERT INTO persist_cursor (id, instance, journal_id, seq, drained, boot_epoch,
+             wall_minus_mono_ns, tsc_hz, capital, leverage_max, symbols)
+             VALUES (1, 'demo_2', 9, 77, 1, 1, 0, 1, '1', '1', 'BTCUSDT')";
+        let connection = rusqlite::Connection::open(&path).expect("opened");
+        connection.execute_batch(sql).expect("a cursor");
+        let told = |instance: &str| {
+            let window = Window { instance: Some(instance.to_owned()), ..Window::ALL };
+            let (ledger, cursor) = read(&path.to_string_lossy(), &window).expect("readable");
+            assert_eq!(cursor, 77);
+            ledger.positions.is_some()
+        };
+        assert!(told("demo_2"));
+        assert!(!told("demo_1"));
+    }
+
+    #[test]
     fn a_missing_database_is_named() {
-        let failure = read("/nowhere/shrike.db", Window::ALL).expect_err("no file");
+        let failure = read("/nowhere/shrike.db", &Window::ALL).expect_err("no file");
         assert_eq!(failure.exit, Exit::Unavailable);
         assert!(failure.what.contains("/nowhere/shrike.db"));
     }

@@ -91,7 +91,7 @@ fn fill(value: &Value) -> Result<Fill, String> {
             .or_else(|| value.get("is_maker"))
             .and_then(Value::as_bool)
             .ok_or("no `maker`")?,
-        time_ms: integer(value, "time")?,
+        time_ms: integer(value, "time_ms")?,
     })
 }
 
@@ -172,10 +172,10 @@ mod tests {
             {"symbol": "BTCUSDT", "trade_id": 7, "order_id": 1007,
              "client_order_id": "shrk6921a0b410000007", "side": "BUY", "price": "64000.10",
              "qty": "0.002", "commission": "0.06400010", "realized_pnl": "0", "maker": false,
-             "time": 1763800000007},
+             "time_ms": 1763800000007},
             {"symbol": "BTCUSDT", "trade_id": 8, "order_id": 1008, "client_order_id": "web_1",
              "side": "SELL", "price": "64000.20", "qty": "0.001", "commission": "0.01",
-             "realized_pnl": "-0.0001", "maker": true, "time": 1763800000008}],
+             "realized_pnl": "-0.0001", "maker": true, "time_ms": 1763800000008}],
         "balances": [{"asset": "USDT", "wallet_balance": "9999.12345678"}],
         "positions": [{"symbol": "BTCUSDT", "qty": "0.001"}, {"symbol": "ETHUSDT", "qty": "0"}],
         "orders": [{"symbol": "BTCUSDT", "order_id": 1007, "status": "FILLED",

@@ -203,7 +203,7 @@ pub(super) fn fills(area: Rect, buffer: &mut Buffer, live: &Live) {
                 Span::raw(format!("{:>8.step$} ", fill.last_qty)),
                 Span::raw(format!("{:<8} ", live.symbol(fill.symbol))).bold(),
                 Span::raw(format!("{:>9.tick$}", fill.last_price)),
-                Span::styled(format!("{:>8}", human::signed_money(pnl)), gain_style(pnl)),
+                Span::styled(format!("{:>10}", human::small_gain(pnl)), gain_style(pnl)),
                 Span::styled(if fill.is_maker { " maker" } else { "" }, DIM),
             ])
         })
@@ -257,5 +257,43 @@ fn log_line(text: &str) -> Line<'static> {
     } else {
         Style::new().fg(Color::Gray)
     };
-    Line::styled(format!(" {text}"), style)
+    Line::styled(format!(" {}", without_date(text)), style)
+}
+
+/// A line without the calendar date in it: a run is of today, and the line is short.
+fn without_date(text: &str) -> String {
+    let is_date = |at: usize| {
+        let bytes = text.as_bytes();
+        let date = bytes.get(at..at + 11);
+        date.is_some_and(|date| {
+            date.iter().enumerate().all(|(index, byte)| match index {
+                4 | 7 => *byte == b'-',
+                10 => matches!(byte, b' ' | b'T'),
+                _ => byte.is_ascii_digit(),
+            })
+        })
+    };
+    match (0..text.len().min(16)).find(|at| is_date(*at)) {
+        Some(at) => format!("{}{}", &text[..at], &text[at + 11..]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_lines_lose_their_date_and_nothing_else() {
+        let cases = [
+            ("trader   2026-11-22 23:24:02.1 - INFO - x", "trader   23:24:02.1 - INFO - x"),
+            ("persist  2026-11-22T23:24:11Z INFO x", "persist  23:24:11Z INFO x"),
+            ("shrike   trading", "shrike   trading"),
+            ("", ""),
+            ("vénue → 2026", "vénue → 2026"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(without_date(line), expected);
+        }
+    }
 }
