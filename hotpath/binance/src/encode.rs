@@ -10,16 +10,18 @@
 
 use schema::{
     CancelOrder, ClientOrderId, ModifyOrder, NewOrder, OrderRef, OrderType, RequestId, Side,
-    SymbolId, SymbolName, TimeInForce, format_decimal,
+    SymbolId, SymbolName, TimeInForce,
 };
 
 use crate::EncodeError;
-use crate::sign::{HmacKey, SIGNATURE_BYTES_MAX, Signer};
+use crate::sign::Signer;
+
+mod request;
+
+use request::{Head, Payload, Piece, Request, Signature};
 
 /// A buffer of this size holds any request.
 pub const REQUEST_BYTES_MAX: usize = 1024;
-/// Longest text to be signed: a key of 128 bytes and all parameters at their longest are 383 bytes.
-const PAYLOAD_BYTES_MAX: usize = 512;
 /// Longest API key taken; the venue's have 64 characters.
 const API_KEY_BYTES_MAX: usize = 128;
 /// Longest validity the venue allows.
@@ -34,19 +36,6 @@ pub struct SymbolFormat {
     pub price_decimals: u8,
     /// Decimals of a quantity, at least those of the step.
     pub qty_decimals: u8,
-}
-
-/// A piece of a request in both of its texts.
-#[derive(Debug, Default)]
-struct Piece {
-    json: Box<[u8]>,
-    payload: Box<[u8]>,
-}
-
-impl Piece {
-    fn new(json: String, payload: String) -> Self {
-        Self { json: json.into_bytes().into(), payload: payload.into_bytes().into() }
-    }
 }
 
 /// What is constant for a symbol: from `recvWindow` to `symbol`.
@@ -92,31 +81,6 @@ impl Template {
             ),
         })
     }
-}
-
-/// The start of a request after its number, signed and in a session.
-#[derive(Debug)]
-struct Head {
-    signed: Box<[u8]>,
-    session: Box<[u8]>,
-}
-
-impl Head {
-    fn new(method: &str, api_key: &str) -> Self {
-        let start = format!(r#"","method":"{method}","params":{{"#);
-        Self {
-            signed: format!(r#"{start}"apiKey":"{api_key}","#).into_bytes().into(),
-            session: start.into_bytes().into(),
-        }
-    }
-}
-
-/// How the payload is signed.
-#[derive(Debug)]
-enum Signature {
-    /// The key has absorbed the payload's prefix.
-    Hmac(HmacKey),
-    Other(Signer),
 }
 
 /// Writes and signs requests. Prints nothing of the key when debugged.
@@ -333,169 +297,4 @@ fn check_order(order: &NewOrder) -> Result<TimeInForce, EncodeError> {
 #[inline]
 fn template(templates: &[Template], symbol: SymbolId) -> Result<&Template, EncodeError> {
     templates.get(symbol.index()).ok_or(EncodeError::UnknownSymbol)
-}
-
-/// The text to be signed; its prefix `apiKey=…&` never changes.
-#[derive(Debug)]
-struct Payload {
-    bytes: [u8; PAYLOAD_BYTES_MAX],
-    prefix: usize,
-}
-
-impl Payload {
-    fn new(prefix: &[u8]) -> Self {
-        let mut bytes = [0; PAYLOAD_BYTES_MAX];
-        bytes[..prefix.len()].copy_from_slice(prefix);
-        Self { bytes, prefix: prefix.len() }
-    }
-}
-
-/// A buffer being filled; what does not fit is counted but not written.
-struct Writer<'a> {
-    bytes: &'a mut [u8],
-    at: usize,
-}
-
-impl Writer<'_> {
-    #[inline]
-    fn put(&mut self, text: &[u8]) {
-        if let Some(slot) = self.bytes.get_mut(self.at..self.at + text.len()) {
-            slot.copy_from_slice(text);
-        }
-        self.at += text.len();
-    }
-    #[inline]
-    fn is_full(&self) -> bool {
-        self.at > self.bytes.len()
-    }
-}
-
-/// One request being written.
-struct Request<'a> {
-    json: Writer<'a>,
-    payload: Writer<'a>,
-    prefix: usize,
-    is_signed: bool,
-    /// Whether a parameter stands before the next one.
-    joined: bool,
-}
-
-impl<'a> Request<'a> {
-    #[inline]
-    fn new(
-        out: &'a mut [u8],
-        payload: &'a mut Payload,
-        is_session: bool,
-        request_id: RequestId,
-        head: &Head,
-    ) -> Self {
-        let prefix = payload.prefix;
-        let mut request = Self {
-            json: Writer { bytes: out, at: 0 },
-            payload: Writer { bytes: &mut payload.bytes, at: prefix },
-            prefix,
-            is_signed: !is_session,
-            joined: false,
-        };
-        request.json.put(b"{\"id\":\"");
-        request.json.put(itoa::Buffer::new().format(request_id.0).as_bytes());
-        request.json.put(if is_session { &head.session } else { &head.signed });
-        request
-    }
-    #[inline]
-    fn put(&mut self, json: &[u8], payload: &[u8]) {
-        self.json.put(json);
-        if self.is_signed {
-            self.payload.put(payload);
-        }
-        self.joined = true;
-    }
-    #[inline]
-    fn both(&mut self, text: &[u8]) {
-        self.put(text, text);
-    }
-    #[inline]
-    fn piece(&mut self, piece: &Piece) {
-        self.put(&piece.json, &piece.payload);
-    }
-    #[inline]
-    fn decimal(&mut self, units: i64, decimals: usize) {
-        let mut text = [0; 24];
-        let length = write_decimal(units, decimals, &mut text);
-        self.both(&text[..length]);
-    }
-    /// `origClientOrderId` or `orderId`.
-    #[inline]
-    fn order(&mut self, order: &OrderRef) -> Result<(), EncodeError> {
-        if order.client_order_id != ClientOrderId::NONE {
-            self.put(b"\"origClientOrderId\":\"", b"origClientOrderId=");
-            self.both(&order.client_order_id.text());
-            self.put(b"\",", b"");
-        } else if order.venue_order_id.0 > 0 {
-            self.put(b"\"orderId\":", b"orderId=");
-            self.both(itoa::Buffer::new().format(order.venue_order_id.0).as_bytes());
-            self.put(b",", b"");
-        } else {
-            return Err(EncodeError::NoOrderId);
-        }
-        Ok(())
-    }
-    #[inline]
-    fn timestamp(&mut self, timestamp_ms: i64) -> Result<(), EncodeError> {
-        if timestamp_ms < 0 {
-            return Err(EncodeError::BadTimestamp);
-        }
-        let name: &[u8] = if self.joined { b"&timestamp=" } else { b"timestamp=" };
-        self.put(b"\"timestamp\":", name);
-        self.both(itoa::Buffer::new().format(timestamp_ms).as_bytes());
-        Ok(())
-    }
-    /// Signature and end; the length of the request.
-    #[inline]
-    fn finish(mut self, signature: &Signature) -> Result<usize, EncodeError> {
-        if self.is_signed {
-            if self.payload.is_full() {
-                return Err(EncodeError::BufferTooSmall);
-            }
-            let payload = &self.payload.bytes[..self.payload.at];
-            self.json.put(b",\"signature\":\"");
-            match signature {
-                Signature::Hmac(key) => self.json.put(&key.sign_hex(&payload[self.prefix..])),
-                Signature::Other(signer) => {
-                    let mut text = [0; SIGNATURE_BYTES_MAX];
-                    let length = signer.sign(payload, &mut text);
-                    self.json.put(&text[..length]);
-                }
-            }
-            self.json.put(b"\"");
-        }
-        self.json.put(b"}}");
-        if self.json.is_full() { Err(EncodeError::BufferTooSmall) } else { Ok(self.json.at) }
-    }
-}
-
-/// Units in the last place kept, by decimals.
-const STEPS: [u64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-
-/// Writes a positive value with `decimals` decimals, or with as many as it needs.
-#[inline]
-fn write_decimal(units: i64, decimals: usize, out: &mut [u8; 24]) -> usize {
-    let step = STEPS[decimals.min(8)];
-    let magnitude = units.unsigned_abs();
-    if units < 0 || !magnitude.is_multiple_of(step) {
-        return format_decimal(units, decimals, out);
-    }
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(magnitude / step).as_bytes();
-    if decimals == 0 {
-        out[..digits.len()].copy_from_slice(digits);
-        return digits.len();
-    }
-    let Some(whole) = digits.len().checked_sub(decimals).filter(|whole| *whole > 0) else {
-        return format_decimal(units, decimals, out);
-    };
-    out[..whole].copy_from_slice(&digits[..whole]);
-    out[whole] = b'.';
-    out[whole + 1..=digits.len()].copy_from_slice(&digits[whole..]);
-    digits.len() + 1
 }

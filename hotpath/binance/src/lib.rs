@@ -20,11 +20,13 @@ mod encode;
 mod envelope;
 mod error;
 mod market;
+mod number;
 mod reply;
 pub mod rest;
 mod scan;
 pub mod sign;
 mod symbols;
+mod text;
 mod user;
 
 pub use encode::{Encoder, REQUEST_BYTES_MAX, SymbolFormat};

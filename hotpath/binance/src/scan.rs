@@ -7,52 +7,12 @@
 use schema::{DecimalError, parse_decimal};
 
 use crate::DecodeError;
+use crate::number::{digits, parse_decimal_cut, parse_integer, quoted_decimal};
+use crate::text::pack;
+pub(crate) use crate::text::{Text, key};
 
 /// Nesting allowed; one bit each in a word.
 const DEPTH_MAX: u32 = 64;
-/// Longest text that is unescaped: symbols, ids, words and decimals are shorter.
-const UNESCAPED_BYTES_MAX: usize = 64;
-
-/// A key of up to eight bytes as one word, so that `match` compares integers.
-pub(crate) const fn key(text: &[u8]) -> u128 {
-    assert!(text.len() <= 16, "longer keys do not fit the word");
-    let mut word = 0;
-    let mut index = 0;
-    while index < text.len() {
-        word |= (text[index] as u128) << (8 * index);
-        index += 1;
-    }
-    word
-}
-/// What [`Scanner::next_key`] gives for a key longer than 16 bytes: no text packs to it, because
-/// 0xff does not occur in UTF-8.
-const LONG_KEY: u128 = u128::MAX;
-
-/// A string as it stands between its quotes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<'a> {
-    raw: &'a [u8],
-    escaped: bool,
-}
-
-impl<'a> Text<'a> {
-    pub(crate) const EMPTY: Self = Self { raw: b"", escaped: false };
-
-    /// Calls `read` with the text without escapes; `None` if it is escaped and too long or unsound.
-    #[inline]
-    pub(crate) fn with<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        if !self.escaped {
-            return Some(read(self.raw));
-        }
-        let mut buffer = [0; UNESCAPED_BYTES_MAX];
-        let length = unescape(self.raw, &mut buffer)?;
-        Some(read(&buffer[..length]))
-    }
-    #[inline]
-    pub(crate) fn is(&self, text: &[u8]) -> bool {
-        self.with(|own| own == text).unwrap_or(false)
-    }
-}
 
 /// Position in the bytes of one message.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +34,10 @@ impl<'a> Scanner<'a> {
     #[cold]
     pub(crate) fn blame(&mut self, error: DecodeError) {
         self.fault = self.fault.or(Some(error));
+    }
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
     /// The next byte that is not blank; zero at the end.
     #[inline]
@@ -109,6 +73,12 @@ impl<'a> Scanner<'a> {
         if !self.next_item(first, b'}')? {
             return Ok(None);
         }
+        // Most keys are one letter with no blank behind.
+        let rest = self.rest();
+        if let [b'"', letter @ (b'A'..=b'Z' | b'a'..=b'z'), b'"', b':', ..] = rest {
+            self.at += 4;
+            return Ok(Some(u128::from(*letter)));
+        }
         let text = self.string()?;
         self.expect(b':')?;
         Ok(Some(pack(text)))
@@ -132,19 +102,27 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn string(&mut self) -> Scan<Text<'a>> {
         self.expect(b'"')?;
+        let rest = self.rest();
+        let stop = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < b' ';
+        let length = rest.iter().position(stop).ok_or(DecodeError::Syntax)?;
+        if rest[length] == b'"' {
+            self.at += length + 1;
+            return Ok(Text { raw: &rest[..length], escaped: false });
+        }
+        self.escaped_string()
+    }
+    /// The rest of a string that is not plain.
+    #[cold]
+    fn escaped_string(&mut self) -> Scan<Text<'a>> {
         let start = self.at;
-        let mut escaped = false;
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
                 b'"' => {
                     let raw = &self.bytes[start..self.at];
                     self.at += 1;
-                    return Ok(Text { raw, escaped });
+                    return Ok(Text { raw, escaped: true });
                 }
-                b'\\' => {
-                    escaped = true;
-                    self.at += 2;
-                }
+                b'\\' => self.at += 2,
                 0..0x20 => return Err(DecodeError::Syntax),
                 _ => self.at += 1,
             }
@@ -190,6 +168,12 @@ impl<'a> Scanner<'a> {
     /// An exact decimal in units of 1e-8, as string or number.
     #[inline]
     pub(crate) fn decimal(&mut self) -> Scan<i64> {
+        if let Some((b'"', rest)) = self.rest().split_first()
+            && let Some((value, rest)) = quoted_decimal(rest)
+        {
+            self.at = self.bytes.len() - rest.len();
+            return Ok(value);
+        }
         let text = self.numeric()?;
         Ok(self.settle(text.map(|text| text.with(parse_decimal)), DecodeError::Type))
     }
@@ -227,6 +211,12 @@ impl<'a> Scanner<'a> {
     /// A whole number, as number or string.
     #[inline]
     pub(crate) fn integer(&mut self) -> Scan<i64> {
+        if let Some((value, rest)) = digits(self.rest())
+            && let Some(b',' | b'}') = rest.first()
+        {
+            self.at = self.bytes.len() - rest.len();
+            return Ok(value as i64);
+        }
         let text = self.numeric()?;
         let value = text.and_then(|text| text.with(parse_integer)).flatten();
         if value.is_none() {
@@ -289,8 +279,17 @@ impl<'a> Scanner<'a> {
         Ok(text.with(digits).flatten().unwrap_or(0))
     }
 
-    /// Steps over any value; iterative, so that nesting costs no stack.
+    /// Steps over any value.
+    #[inline]
     pub(crate) fn skip_value(&mut self) -> Scan<()> {
+        match self.peek() {
+            b'"' => self.string().map(|_| ()),
+            b'-' | b'0'..=b'9' => self.number().map(|_| ()),
+            _ => self.skip_any(),
+        }
+    }
+    /// Iterative, so that nesting costs no stack.
+    fn skip_any(&mut self) -> Scan<()> {
         let mut objects = 0u64;
         let mut depth = 0;
         loop {
@@ -346,109 +345,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
-#[inline]
-fn pack(text: Text) -> u128 {
-    if text.raw.len() == 1 {
-        return u128::from(text.raw[0]);
-    }
-    let pack = |raw: &[u8]| if raw.len() > 16 { LONG_KEY } else { key(raw) };
-    text.with(pack).unwrap_or(LONG_KEY)
-}
-
-#[inline]
-fn parse_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || digits.len() > 19 {
-        return None;
-    }
-    let mut value = 0u64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        // 19 digits stay below 1e19, which u64 holds.
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-    }
-    let value = i64::try_from(value).ok()?;
-    Some(if negative { -value } else { value })
-}
-
-/// [`parse_decimal`] for what the venue rounds anyway: entry prices come with 10 to 14 decimals.
-pub(crate) fn parse_decimal_cut(text: &[u8]) -> Result<i64, DecimalError> {
-    let kept = match memchr::memchr(b'.', text) {
-        Some(point) if text.len() - point > 9 => {
-            let (kept, cut) = text.split_at(point + 9);
-            if !cut.iter().all(u8::is_ascii_digit) {
-                return Err(DecimalError::BadByte);
-            }
-            kept
-        }
-        _ => text,
-    };
-    match parse_decimal(kept) {
-        Err(DecimalError::OutOfRange) if text.starts_with(b"-") => Ok(-i64::MAX),
-        Err(DecimalError::OutOfRange) => Ok(i64::MAX),
-        other => other,
-    }
-}
-
-/// Resolves escapes into `out`; `None` if they are unsound or do not fit.
-#[cold]
-fn unescape(raw: &[u8], out: &mut [u8; UNESCAPED_BYTES_MAX]) -> Option<usize> {
-    let mut length = 0;
-    let mut at = 0;
-    while at < raw.len() {
-        let mut utf8 = [0; 4];
-        let mut piece: &[u8] = &raw[at..=at];
-        at += 1;
-        if piece == b"\\" {
-            let kind = *raw.get(at)?;
-            at += 1;
-            let character = match kind {
-                b'"' | b'\\' | b'/' => char::from(kind),
-                b'b' => '\u{8}',
-                b'f' => '\u{c}',
-                b'n' => '\n',
-                b'r' => '\r',
-                b't' => '\t',
-                b'u' => {
-                    let (character, used) = unescape_unicode(&raw[at..])?;
-                    at += used;
-                    character
-                }
-                _ => return None,
-            };
-            piece = character.encode_utf8(&mut utf8).as_bytes();
-        }
-        out.get_mut(length..length + piece.len())?.copy_from_slice(piece);
-        length += piece.len();
-    }
-    Some(length)
-}
-
-/// The character of `XXXX` or `XXXX\uXXXX` and how many bytes that took.
-fn unescape_unicode(raw: &[u8]) -> Option<(char, usize)> {
-    let first = hex4(raw)?;
-    if !(0xd800..0xdc00).contains(&first) {
-        return Some((char::from_u32(first)?, 4));
-    }
-    let second = hex4(raw.get(4..)?.strip_prefix(b"\\u")?)?;
-    let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-    Some((char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + low)?, 10))
-}
-
-fn hex4(raw: &[u8]) -> Option<u32> {
-    let digits = raw.first_chunk::<4>()?;
-    digits.iter().try_fold(0, |value, &byte| Some(value << 4 | char::from(byte).to_digit(16)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::LONG_KEY;
 
     #[test]
     fn keys_pack_to_different_words() {
@@ -464,41 +364,6 @@ mod tests {
         }
         assert_eq!(scanner.next_key(&mut first), Ok(None));
         assert_eq!(scanner.end(), Ok(()));
-    }
-
-    #[test]
-    fn escapes_are_resolved_or_refused() {
-        let check = |raw: &str, expected: Option<&str>| {
-            let text = Text { raw: raw.as_bytes(), escaped: true };
-            let own = text.with(|own| own.to_vec());
-            assert_eq!(own.as_deref(), expected.map(str::as_bytes), "{raw}");
-        };
-        check(r#"\"\\\/\b\f\n\r\t"#, Some("\"\\/\u{8}\u{c}\n\r\t"));
-        check(r"BTC\u0055SDT", Some("BTCUSDT"));
-        check(r"\u6d4b\u8bd5USDT", Some("测试USDT"));
-        check(r"\ud83d\ude00", Some("😀"));
-        for unsound in [r"\ud83d", r"\ud83dx", r"\ud83d\u0041", r"\ude00", r"\u12", r"\x41", r"\"] {
-            check(unsound, None);
-        }
-        check(&"x".repeat(65), None);
-        check(&"x".repeat(64), Some(&"x".repeat(64)));
-    }
-
-    #[test]
-    fn rounded_decimals_are_cut_and_held_in_range() {
-        for (text, expected) in [
-            ("1.123456789", Ok(112_345_678)),
-            ("-1.123456789", Ok(-112_345_678)),
-            ("1.5", Ok(150_000_000)),
-            ("99999999999999999999.5", Ok(i64::MAX)),
-            ("-99999999999999999999.5", Ok(-i64::MAX)),
-            ("1.12345678x", Err(DecimalError::BadByte)),
-            ("1.1234567.9", Err(DecimalError::BadByte)),
-            ("1e5", Err(DecimalError::BadByte)),
-            ("", Err(DecimalError::Empty)),
-        ] {
-            assert_eq!(parse_decimal_cut(text.as_bytes()), expected, "{text}");
-        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use schema::{
 
 use super::{MarketFrame, depth_kind};
 use crate::SymbolTable;
+use crate::number::{digits, quoted_decimal};
 
 /// Longest stream name looked at.
 const STREAM_BYTES_MAX: usize = 64;
@@ -112,33 +113,9 @@ impl<'a> Cursor<'a> {
         self.take(b"}")
     }
 
-    /// Up to 18 digits, so that the value fits without a check.
     #[inline]
     fn integer(&mut self) -> Option<u64> {
-        let mut value = 0;
-        let mut rest = self.rest;
-        let mut room = 18;
-        if let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*chunk);
-            if is_eight_digits(word) {
-                value = eight_digits(word);
-                rest = tail;
-                room = 10;
-            }
-        }
-        let start = rest.len();
-        while let Some((byte, tail)) = rest.split_first() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-            rest = tail;
-        }
-        let digits = start - rest.len();
-        if digits > room || (digits == 0 && room == 18) {
-            return None;
-        }
+        let (value, rest) = digits(self.rest)?;
         self.rest = rest;
         Some(value)
     }
@@ -150,7 +127,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn decimal(&mut self) -> Option<i64> {
         self.take(b"\"")?;
-        let (value, rest) = decimal(self.rest)?;
+        let (value, rest) = quoted_decimal(self.rest)?;
         self.rest = rest;
         Some(value)
     }
@@ -158,7 +135,7 @@ impl<'a> Cursor<'a> {
     fn signed_decimal(&mut self) -> Option<i64> {
         self.take(b"\"")?;
         let negative = self.skip(b"-");
-        let (value, rest) = decimal(self.rest)?;
+        let (value, rest) = quoted_decimal(self.rest)?;
         self.rest = rest;
         Some(if negative { -value } else { value })
     }
@@ -296,10 +273,10 @@ impl<'a> Cursor<'a> {
         }
         loop {
             self.take(b"[\"")?;
-            let (price, rest) = decimal(self.rest)?;
+            let (price, rest) = quoted_decimal(self.rest)?;
             self.rest = rest;
             self.take(b",\"")?;
-            let (qty, rest) = decimal(self.rest)?;
+            let (qty, rest) = quoted_decimal(self.rest)?;
             self.rest = rest;
             self.take(b"]")?;
             let level = Level { price: Price::from_units(price), qty: Qty::from_units(qty) };
@@ -310,106 +287,5 @@ impl<'a> Cursor<'a> {
                 return self.take(b"]");
             }
         }
-    }
-}
-
-/// Units of the last digit by how many decimals were read.
-const UNITS: [u64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-
-/// A decimal and its closing quote. A byte loop: for the venue's 3 to 9 digits it is as fast as
-/// words of eight (measured, PERF_FLOOR section 2).
-#[inline]
-fn decimal(text: &[u8]) -> Option<(i64, &[u8])> {
-    let mut value = 0u64;
-    let mut at = 0;
-    let mut byte;
-    loop {
-        byte = *text.get(at)?;
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        at += 1;
-    }
-    // Ten digits and eight decimals are below 1e18: nothing can have wrapped.
-    if at == 0 || at > 10 {
-        return None;
-    }
-    let mut decimals = 0;
-    if byte == b'.' {
-        at += 1;
-        let start = at;
-        loop {
-            byte = *text.get(at)?;
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-            at += 1;
-        }
-        decimals = at - start;
-    }
-    if byte != b'"' {
-        return None;
-    }
-    let units = *UNITS.get(decimals)?;
-    let value = value.wrapping_mul(units);
-    // Above the range of i64 only if the whole part has ten digits or more, and those are refused
-    // above; 9,999,999,999.99999999 is 1e18 − 1.
-    Some((value as i64, &text[at + 1..]))
-}
-
-/// Whether all eight bytes are digits.
-#[inline]
-fn is_eight_digits(word: u64) -> bool {
-    let above = word.wrapping_add(0x0606_0606_0606_0606);
-    (word & 0xf0f0_f0f0_f0f0_f0f0) == 0x3030_3030_3030_3030
-        && (above & 0xf0f0_f0f0_f0f0_f0f0) == 0x3030_3030_3030_3030
-}
-
-/// The value of eight digits, the first in the lowest byte: pairs, then fours, then eight.
-#[inline]
-fn eight_digits(word: u64) -> u64 {
-    let digits = word & 0x0f0f_0f0f_0f0f_0f0f;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
-    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
-    fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use schema::parse_decimal;
-
-    #[test]
-    fn eight_digits_at_once_are_their_value() {
-        for value in [0, 1, 9, 10, 12_345_678, 99_999_999, 90_000_001, 10_203_040] {
-            let text = format!("{value:08}");
-            let word = u64::from_le_bytes(*text.as_bytes().first_chunk().expect("eight"));
-            assert!(is_eight_digits(word), "{text}");
-            assert_eq!(eight_digits(word), value, "{text}");
-        }
-        for text in [b"1234567:", b"/2345678", b"12345 78", b"123.5678", b"12345\xb678"] {
-            assert!(!is_eight_digits(u64::from_le_bytes(*text)), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn decimals_agree_with_the_exact_parser_or_are_left_to_it() {
-        for text in
-            ["0", "1", "0.00000001", "9999999999.99999999", "43187.00", "1.5", "00.10", "5."]
-        {
-            let quoted = format!("{text}\",rest");
-            let (units, rest) = decimal(quoted.as_bytes()).expect(text);
-            assert_eq!(Ok(units), parse_decimal(text.as_bytes()), "{text}");
-            assert_eq!(rest, b",rest");
-        }
-        for text in ["", ".5", "-1", "1e5", "12345678901", "0.123456789", "NaN", "1.2.3"] {
-            assert_eq!(decimal(format!("{text}\"").as_bytes()), None, "{text}");
-        }
-        assert_eq!(decimal(b"12"), None);
-        assert_eq!(decimal("9".repeat(400).as_bytes()), None);
     }
 }

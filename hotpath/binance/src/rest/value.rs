@@ -5,7 +5,7 @@ use core::fmt;
 use schema::{DecimalError, SymbolName, WallNs, parse_decimal};
 use serde_json::Value;
 
-use crate::scan::parse_decimal_cut;
+use crate::number::parse_decimal_cut;
 
 /// Why a reply was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
