@@ -24,5 +24,8 @@ pub mod tsc;
 pub mod turn;
 
 #[cfg(test)]
+mod stand_in;
+
+#[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;

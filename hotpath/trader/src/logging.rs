@@ -145,7 +145,7 @@ fn write(entry: &LogEntry) {
         },
         LogEntry::Up(slot) => log::info!(target: "execution", "{} link is up", slot.link()),
         LogEntry::Down(slot, error) => {
-            log::warn!(target: "execution", "{} link is down: {error}", slot.link());
+            log::debug!(target: "execution", "{} link is down: {error}", slot.link());
         }
         LogEntry::Unread(slot, error, bytes) => {
             let text = String::from_utf8_lossy(bytes);

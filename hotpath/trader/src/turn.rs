@@ -1,33 +1,33 @@
 //! The hot loop: one turn reads what is ready, decides, sends, records; and starts again.
 //!
-//! Time is read once a turn. A turn is bounded: at most [`READS_PER_TURN`] reads a socket, a
-//! handful of messages from the queues. What a turn costs is measured and published.
+//! Time is read once a turn. A turn is bounded: a few reads a socket, a handful of messages from
+//! the queues. What a turn costs is measured and published.
+
+mod ending;
+mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use binance::{
-    DecodeError, MarketFrame, SymbolTable, UserFrame, decode_market, decode_reply, decode_user,
-};
+use binance::SymbolTable;
 use engine::{Input, Now};
 use rings::{broadcast, control, latest};
-use schema::{
-    Command, CommandKind, DepthBuf, DepthHead, Event, Link, MonoNs, OrderReply, Record, Side,
-    Stage, Status, SymbolId, WallNs,
-};
+use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, SymbolId, WallNs};
 
 use crate::alloc;
 use crate::config::Wait;
 use crate::desk::{Desk, Stamps};
-use crate::gate::LOGON_REQUEST;
 use crate::links::Links;
 use crate::net::LinkError;
-use crate::queues::{LogEntry, SLOTS, Slot, ToCold, ToHot};
+use crate::queues::{LogEntry, SLOTS, ToCold, ToHot};
 use crate::tsc;
 
-/// Reads of one socket in one turn: 4 KiB each, so that one busy socket cannot hold up the others.
-const READS_PER_TURN: usize = 8;
+use ending::Ending;
+use socket::publish_depth;
+
 /// Time between two timers of the engine.
 const TIMER_NS: u64 = 10_000_000;
 /// Time between two publications of the status.
@@ -89,14 +89,6 @@ pub struct Outcome {
     pub losses: (u64, u64, u64),
 }
 
-/// Where the loop is on its way to the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    No,
-    Flattening { until: MonoNs },
-    Stopping { until: MonoNs },
-}
-
 /// The loop.
 #[derive(Debug)]
 pub struct Turn {
@@ -121,14 +113,6 @@ pub struct Turn {
     journal_told: u64,
     ending: Ending,
     nonce: u64,
-}
-
-/// One decoded message.
-enum Decoded {
-    Market(MarketFrame),
-    User(UserFrame),
-    Reply(OrderReply),
-    Unread(DecodeError, [u8; 48]),
 }
 
 impl Turn {
@@ -222,117 +206,6 @@ impl Turn {
         self.turn_max_ns = self.turn_max_ns.max(ns);
     }
 
-    /// Reads a socket and works through its messages.
-    #[inline]
-    fn serve(&mut self, slot: Slot) {
-        let mut stamps = [0; 9];
-        stamps[Stage::Ready as usize] = self.ready_tsc;
-        for _ in 0..READS_PER_TURN {
-            let Some(connection) = self.parts.links.connection(slot) else {
-                return self.parts.links.set_drained(slot);
-            };
-            let received = match connection.receive() {
-                Ok(received) => received,
-                Err(error) => return self.lose(slot, error),
-            };
-            stamps[Stage::Read as usize] = received.read_tsc;
-            stamps[Stage::Tls as usize] = received.tls_tsc;
-            self.parts.links.traffic[slot.link() as usize].bytes += received.bytes as u64;
-            loop {
-                let Some(connection) = self.parts.links.connection(slot) else { return };
-                let bytes = match connection.next_data() {
-                    Ok(Some(bytes)) => bytes,
-                    Ok(None) => break,
-                    Err(error) => return self.lose(slot, error),
-                };
-                stamps[Stage::Frame as usize] = tsc::stamp();
-                let decoded = decode(slot.link(), bytes, &self.parts.symbols, &mut self.depth);
-                stamps[Stage::Decode as usize] = tsc::stamp();
-                self.stamps = stamps;
-                self.parts.links.count_message(slot, self.now.mono);
-                self.dispatch(slot, decoded);
-            }
-            if !received.is_more {
-                return self.parts.links.set_drained(slot);
-            }
-        }
-    }
-
-    #[inline]
-    fn dispatch(&mut self, slot: Slot, decoded: Decoded) {
-        if !self.is_proved[slot.index()] {
-            self.is_proved[slot.index()] = true;
-            self.tell(ToCold::Proved(slot));
-        }
-        match decoded {
-            Decoded::Market(frame) => self.market(frame),
-            Decoded::User(frame) => self.user(&frame),
-            Decoded::Reply(reply) => self.reply(slot, &reply),
-            Decoded::Unread(error, bytes) => {
-                self.parts.links.traffic[slot.link() as usize].decode_errors += 1;
-                self.parts.desk.note(LogEntry::Unread(slot, error, bytes));
-            }
-        }
-    }
-
-    /// A market event: decide and send first, then publish what was seen.
-    #[inline]
-    fn market(&mut self, frame: MarketFrame) {
-        match frame {
-            MarketFrame::BookTicker(ticker) => {
-                self.apply(&Input::BookTicker(&ticker), ticker.event_time);
-                self.publish(&Event::BookTicker(ticker));
-            }
-            MarketFrame::Trade(trade) => {
-                self.apply(&Input::Trade(&trade), trade.event_time);
-                self.publish(&Event::Trade(trade));
-            }
-            MarketFrame::Mark(mark) => {
-                self.apply(&Input::Mark(&mark), mark.event_time);
-                self.publish(&Event::Mark(mark));
-            }
-            MarketFrame::Depth(head) => self.depth(head),
-            _ => return,
-        }
-        self.ticks += 1;
-    }
-
-    #[inline]
-    fn depth(&mut self, head: DepthHead) {
-        let Self { parts, depth, now, stamps, .. } = self;
-        let orders = parts.links.orders();
-        let result =
-            parts.desk.take(*now, &Input::Depth(&head, depth), head.event_time, orders, stamps);
-        let number = parts.desk.engine.input_number();
-        publish_depth(&mut parts.market, &head, depth, now.mono, number);
-        self.after(result);
-    }
-
-    fn user(&mut self, frame: &UserFrame) {
-        self.user_seen_at = self.now.wall;
-        let none = WallNs(0);
-        match frame {
-            UserFrame::Report(report) => self.apply(&Input::Report(report), none),
-            UserFrame::TradeLite(trade) => self.apply(&Input::TradeLite(trade), none),
-            UserFrame::Account(update) => self.apply(&Input::Account(update), none),
-            UserFrame::ListenKeyExpired => self.tell(ToCold::ListenKeyExpired),
-            _ => {}
-        }
-    }
-
-    fn reply(&mut self, slot: Slot, reply: &OrderReply) {
-        if reply.request_id != LOGON_REQUEST {
-            return self.apply(&Input::Reply(reply), WallNs(0));
-        }
-        if reply.is_ok() {
-            self.parts.desk.gate.set_session(true);
-            self.set_order_ready(true);
-        } else {
-            self.parts.desk.note(LogEntry::LogonRefused(reply.code));
-            self.lose(slot, LinkError::Closed(None));
-        }
-    }
-
     /// Hands an input to the engine; the stages are kept only for inputs with a push time.
     #[inline]
     fn apply(&mut self, input: &Input<'_>, event_time: WallNs) {
@@ -350,54 +223,10 @@ impl Turn {
         }
     }
 
-    #[cold]
-    fn lose_orders(&mut self, error: LinkError) {
-        for index in 0..crate::queues::CONNECTIONS_PER_LINK {
-            let slot = Slot::of(Link::Order, index);
-            if self.parts.links.connection(slot).is_some() {
-                return self.lose(slot, error);
-            }
-        }
-    }
-
     #[inline]
     fn publish(&mut self, event: &Event) {
         let number = self.parts.desk.engine.input_number();
         self.parts.market.publish(&event.to_record().stamped(self.now.mono, number));
-    }
-
-    /// Gives a connection up and hands it to the cold thread.
-    #[cold]
-    fn lose(&mut self, slot: Slot, error: LinkError) {
-        let Some(connection) = self.parts.links.remove(slot) else { return };
-        self.is_proved[slot.index()] = false;
-        self.parts.desk.note(LogEntry::Down(slot, error));
-        self.tell(ToCold::Lost(slot, error, Some(connection)));
-        let link = slot.link();
-        if link == Link::Order {
-            self.parts.desk.gate.set_session(false);
-        }
-        if self.parts.links.is_up(link) {
-            return;
-        }
-        if link == Link::User && self.user_lost_at.is_none() {
-            self.user_lost_at = Some(self.user_seen_at);
-        }
-        if link == Link::Order {
-            self.set_order_ready(false);
-        } else {
-            self.link(link, false);
-        }
-    }
-
-    fn link(&mut self, link: Link, is_up: bool) {
-        self.apply(&Input::Link(link, is_up), WallNs(0));
-        self.publish(&Event::Link(link, is_up));
-    }
-
-    fn set_order_ready(&mut self, is_ready: bool) {
-        self.parts.desk.set_order_ready(is_ready);
-        self.link(Link::Order, is_ready);
     }
 
     #[inline]
@@ -449,21 +278,6 @@ impl Turn {
             ToHot::Params(params) => self.apply(&Input::Params(&params), WallNs(0)),
             ToHot::Verdict(verdict) => self.apply(&Input::Verdict(&verdict), WallNs(0)),
             ToHot::Stop => self.begin_end(),
-        }
-    }
-
-    #[cold]
-    fn came_up(&mut self, slot: Slot) {
-        self.parts.desk.note(LogEntry::Up(slot));
-        if slot.link() != Link::Order {
-            return self.link(slot.link(), true);
-        }
-        if !self.parts.needs_logon {
-            return self.set_order_ready(true);
-        }
-        let Some(connection) = self.parts.links.connection(slot) else { return };
-        if self.parts.desk.gate.logon(connection, self.now.wall).is_err() {
-            self.lose(slot, LinkError::Stuck);
         }
     }
 
@@ -521,57 +335,6 @@ impl Turn {
         }
     }
 
-    fn stop_by(&self) -> MonoNs {
-        self.now.mono.plus_ns(self.parts.stop_timeout_ns)
-    }
-
-    /// A signal asked for the end.
-    fn begin_end(&mut self) {
-        if self.ending != Ending::No {
-            return;
-        }
-        if self.parts.flatten_on_stop {
-            self.ending = Ending::Flattening { until: self.stop_by() };
-            self.command(CommandKind::Flatten);
-        } else {
-            self.ending = Ending::Stopping { until: self.stop_by() };
-            self.command(CommandKind::Stop);
-        }
-    }
-
-    fn command(&mut self, kind: CommandKind) {
-        self.nonce = self.nonce.wrapping_add(1).max(1);
-        let command = Command {
-            nonce: self.nonce,
-            kind,
-            symbol: SymbolId::NONE,
-            sent_at: self.now.wall,
-            uid: rustix::process::getuid().as_raw(),
-        };
-        self.apply(&Input::Command(&command), WallNs(0));
-    }
-
-    #[inline]
-    fn is_finished(&mut self) -> bool {
-        match self.ending {
-            Ending::No => false,
-            Ending::Flattening { until } => {
-                let engine = &self.parts.desk.engine;
-                let symbols = self.parts.symbols.len();
-                let is_flat = (0..symbols)
-                    .all(|index| engine.position(SymbolId(index as u16)).qty().units() == 0);
-                if engine.is_quiet() && is_flat || self.now.mono >= until {
-                    self.ending = Ending::Stopping { until: self.stop_by() };
-                    self.command(CommandKind::Stop);
-                }
-                false
-            }
-            Ending::Stopping { until } => {
-                self.parts.desk.engine.is_quiet() || self.now.mono >= until
-            }
-        }
-    }
-
     fn publish_status(&mut self) {
         let Self { parts, status, now, .. } = self;
         parts.desk.engine.fill_status(*now, status);
@@ -591,40 +354,5 @@ impl Turn {
         status.tls_allocations = counts.tls;
         status.links = parts.links.traffic;
         parts.status.store(status);
-    }
-}
-
-#[inline]
-fn decode(link: Link, bytes: &[u8], symbols: &SymbolTable, depth: &mut DepthBuf) -> Decoded {
-    let decoded = match link {
-        Link::Public | Link::Market => decode_market(bytes, symbols, depth).map(Decoded::Market),
-        Link::User => decode_user(bytes, symbols).map(Decoded::User),
-        Link::Order => decode_reply(bytes).map(Decoded::Reply),
-    };
-    decoded.unwrap_or_else(|error| {
-        let mut head = [0; 48];
-        let length = bytes.len().min(head.len());
-        head[..length].copy_from_slice(&bytes[..length]);
-        Decoded::Unread(error, head)
-    })
-}
-
-/// A depth event: its head, then its levels, as consecutive records.
-fn publish_depth(
-    market: &mut broadcast::Writer<Record>,
-    head: &DepthHead,
-    depth: &DepthBuf,
-    at: MonoNs,
-    number: u64,
-) {
-    let mut record = Event::Depth(*head).to_record();
-    let levels = Record::level_records(depth.bids().len(), depth.asks().len());
-    record.count = levels as u16; // at most 334
-    market.publish(&record.stamped(at, number));
-    for record in Record::levels(head.symbol, Side::Buy, depth.bids()) {
-        market.publish(&record.stamped(at, number));
-    }
-    for record in Record::levels(head.symbol, Side::Sell, depth.asks()) {
-        market.publish(&record.stamped(at, number));
     }
 }

@@ -254,7 +254,7 @@ impl Supervisor {
         let now = Instant::now();
         for index in 0..SLOTS {
             let slot = Slot(index as u8);
-            if !self.schedules[index].due.is_some_and(|due| due <= now) {
+            if self.schedules[index].due.is_none_or(|due| due > now) {
                 continue;
             }
             self.schedules[index].due = None;

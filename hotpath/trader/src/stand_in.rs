@@ -1,0 +1,131 @@
+//! For tests: a TLS server on loopback that speaks as the venue as far as a test tells it to.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, ServerConfig, ServerConnection, StreamOwned};
+use tungstenite::{Message, WebSocket};
+
+type Stream = StreamOwned<ServerConnection, TcpStream>;
+
+/// One accepted connection: what the test says is sent, what the client says is heard.
+pub(crate) struct Peer {
+    /// Texts to send.
+    pub(crate) say: Sender<String>,
+    /// Texts received.
+    pub(crate) heard: Receiver<String>,
+}
+
+/// A listener with a certificate of its own.
+pub(crate) struct StandIn {
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    /// Settings that trust it.
+    pub(crate) client: Arc<ClientConfig>,
+    /// `wss://localhost:PORT`
+    pub(crate) url: String,
+}
+
+impl StandIn {
+    pub(crate) fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+            .expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("own certificate");
+        let dir = tempfile::tempdir().expect("temp dir");
+        let pem = dir.path().join("ca.pem");
+        std::fs::write(&pem, made.cert.pem()).expect("temp dir");
+        let client = crate::net::tls::client_config(Some(&pem)).expect("own certificate");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let port = listener.local_addr().expect("bound").port();
+        let url = format!("wss://localhost:{port}");
+        Self { listener, tls: Arc::new(tls), client, url }
+    }
+
+    /// Takes the next TCP connection and does TLS, no more.
+    fn accept_tls(&self) -> Stream {
+        let (socket, _) = self.listener.accept().expect("a client");
+        socket.set_nodelay(true).expect("loopback");
+        let session = ServerConnection::new(Arc::clone(&self.tls)).expect("settings");
+        StreamOwned::new(session, socket)
+    }
+
+    /// Takes the next connection through the WebSocket handshake, on a thread of its own.
+    pub(crate) fn accept(&self) -> Peer {
+        let stream = self.accept_tls();
+        let (say, to_say) = channel();
+        let (hear, heard) = channel();
+        std::thread::spawn(move || {
+            let mut socket = tungstenite::accept(stream).expect("WebSocket handshake");
+            let timeout = Some(Duration::from_millis(1));
+            socket.get_ref().sock.set_read_timeout(timeout).expect("loopback");
+            serve(&mut socket, &to_say, &hear);
+        });
+        Peer { say, heard }
+    }
+
+    /// Answers the upgrade with the HTTP head and `after` in one TLS record.
+    pub(crate) fn accept_with(&self, after: &[u8]) {
+        let mut stream = self.accept_tls();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a request");
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).expect("text");
+        let key = head
+            .lines()
+            .find_map(|line| line.to_lowercase().starts_with("sec-websocket-key:").then_some(line))
+            .and_then(|line| line.split(": ").nth(1))
+            .expect("a key");
+        let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let mut answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        )
+        .into_bytes();
+        answer.extend_from_slice(after);
+        stream.write_all(&answer).expect("the client listens");
+        stream.flush().expect("the client listens");
+        // Kept open until the client leaves.
+        let _ = stream.read(&mut [0]);
+    }
+}
+
+fn serve(socket: &mut WebSocket<Stream>, to_say: &Receiver<String>, hear: &Sender<String>) {
+    loop {
+        loop {
+            match to_say.try_recv() {
+                Ok(text) => {
+                    if socket.send(Message::text(text)).is_err() {
+                        return;
+                    }
+                }
+                Err(std::sync::mpsc::TryRecvError::Empty) => break,
+                Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
+            }
+        }
+        match socket.read() {
+            Ok(Message::Text(text)) => {
+                if hear.send(text.to_string()).is_err() {
+                    return;
+                }
+            }
+            Ok(_) => {}
+            Err(tungstenite::Error::Io(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The way to the end: flatten if asked, cancel, confirm, leave.
+//!
+//! No new order leaves once the end has begun: the engine refuses them from the command on. What
+//! happens is in the journal as the command, its answer and the state changes.
+
+use schema::{Command, CommandKind, MonoNs, SymbolId, WallNs};
+
+use super::Turn;
+use engine::Input;
+
+/// Where the loop is on its way to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    No,
+    Flattening { until: MonoNs },
+    Stopping { until: MonoNs },
+}
+
+impl Turn {
+    pub(super) fn stop_by(&self) -> MonoNs {
+        self.now.mono.plus_ns(self.parts.stop_timeout_ns)
+    }
+
+    /// A signal asked for the end.
+    pub(super) fn begin_end(&mut self) {
+        if self.ending != Ending::No {
+            return;
+        }
+        if self.parts.flatten_on_stop {
+            self.ending = Ending::Flattening { until: self.stop_by() };
+            self.command(CommandKind::Flatten);
+        } else {
+            self.ending = Ending::Stopping { until: self.stop_by() };
+            self.command(CommandKind::Stop);
+        }
+    }
+
+    pub(super) fn command(&mut self, kind: CommandKind) {
+        self.nonce = self.nonce.wrapping_add(1).max(1);
+        let command = Command {
+            nonce: self.nonce,
+            kind,
+            symbol: SymbolId::NONE,
+            sent_at: self.now.wall,
+            uid: rustix::process::getuid().as_raw(),
+        };
+        self.apply(&Input::Command(&command), WallNs(0));
+    }
+
+    #[inline]
+    pub(super) fn is_finished(&mut self) -> bool {
+        match self.ending {
+            Ending::No => false,
+            Ending::Flattening { until } => {
+                let engine = &self.parts.desk.engine;
+                let symbols = self.parts.symbols.len();
+                let is_flat = (0..symbols)
+                    .all(|index| engine.position(SymbolId(index as u16)).qty().units() == 0);
+                if engine.is_quiet() && is_flat || self.now.mono >= until {
+                    self.ending = Ending::Stopping { until: self.stop_by() };
+                    self.command(CommandKind::Stop);
+                }
+                false
+            }
+            Ending::Stopping { until } => {
+                self.parts.desk.engine.is_quiet() || self.now.mono >= until
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+use std::cell::Cell;
+use std::sync::atomic::AtomicU32;
+use std::time::Instant;
+
+use binance::sign::{HmacKey, Signer};
+use binance::{Encoder, SymbolFormat};
+use engine::strategy::SettingValue;
+use engine::{Engine, StrategyConfig, SymbolLimits, SymbolRules, Timing, Truth};
+use rings::{Identity, Next, Ring, journal};
+use schema::{
+    BootEpoch, LAYOUT_HASH, Notional, Price, Qty, SCALE, Stage, Stages, SymbolName, TradingState,
+};
+
+use super::*;
+use crate::gate::Gate;
+use crate::journal::Journal;
+use crate::net::{Target, dial};
+use crate::queues::{LOG_ENTRIES, MESSAGES, Reconciliation, Slot};
+use crate::stand_in::{Peer, StandIn};
+
+thread_local! {
+    static PLANTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The planted mistake: one allocation a market event, when a test asks for it.
+pub(super) fn allocate_if_planted() {
+    if PLANTED.get() {
+        drop(std::hint::black_box(String::from("a harmless little string")));
+    }
+}
+
+/// A loop over loopback TLS, with the test as the venue.
+struct Rig {
+    turn: Turn,
+    peers: [Peer; schema::LINKS],
+    to_hot: rtrb::Producer<ToHot>,
+    journal: journal::Reader<Record>,
+    instance: String,
+    _from_hot: rtrb::Consumer<ToCold>,
+    _log: rtrb::Consumer<LogEntry>,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // The writers' locks are this process's own; what cannot be removed now is stale later.
+        let _ = rings::remove_instance(&self.instance);
+    }
+}
+
+fn units(text: &str) -> i64 {
+    schema::parse_decimal(text.as_bytes()).expect("a decimal")
+}
+
+fn engine() -> Engine {
+    let mut strategy = StrategyConfig::by_name("test").expect("there is one");
+    strategy.set("style", SettingValue::Word("every_tick")).expect("a style");
+    let symbol = engine::SymbolConfig {
+        name: SymbolName::new(b"BTCUSDT").expect("short"),
+        rules: SymbolRules {
+            tick: Price::from_units(units("0.1")),
+            price_min: Price::from_units(units("0.1")),
+            price_max: Price::from_units(units("1000000")),
+            step: Qty::from_units(units("0.001")),
+            qty_min: Qty::from_units(units("0.001")),
+            qty_max: Qty::from_units(units("1000")),
+            market_step: Qty::from_units(units("0.001")),
+            market_qty_min: Qty::from_units(units("0.001")),
+            market_qty_max: Qty::from_units(units("1000")),
+            notional_min: Notional::from_units(units("50")),
+            percent_up_e4: 10_500,
+            percent_down_e4: 9_500,
+            open_orders_max: 200,
+            is_trading: true,
+        },
+        limits: SymbolLimits {
+            qty_max: Qty::from_units(units("10")),
+            notional_max: Notional::from_units(units("100000")),
+            position_max: Qty::from_units(units("100000")),
+        },
+    };
+    let limits = engine::Limits {
+        capital: Notional::from_units(1_000_000 * SCALE),
+        exposure_max: Notional::from_units(1_000_000 * SCALE),
+        leverage_max_e2: 200,
+        price_collar_ppm: 50_000,
+        open_orders_max: 190,
+        messages_10s_max: 10_000,
+        messages_1m_max: 10_000,
+        messages_cancel_reserve: 10,
+        book_age_ns_max: 60_000_000_000,
+        feed_delay_ns_max: 60_000_000_000,
+        mark_age_ns_max: 60_000_000_000,
+        duplicate_window_ns: 0,
+        daily_loss_max: Notional::from_units(100_000 * SCALE),
+        venue_rejects_max: 1_000,
+    };
+    let timing = Timing {
+        feed_age_ns_max: 60_000_000_000,
+        ack_timeout_ns: 60_000_000_000,
+        clock_jump_ns_max: 60_000_000_000,
+        settle_ns: 60_000_000_000,
+        ..Timing::default()
+    };
+    Engine::new(engine::Config {
+        symbols: vec![symbol],
+        limits,
+        timing,
+        strategy,
+        params: engine::signal::DEFAULT_PARAMS,
+        epoch: BootEpoch(7),
+        require_verdict: false,
+    })
+    .expect("usable settings")
+}
+
+impl Rig {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let instance = format!("turn-test-{}-{number}", std::process::id());
+        let identity = Identity { layout_hash: LAYOUT_HASH, build_id: 1, boot_epoch: 7 };
+        let journal_writer =
+            journal::Writer::open_or_create(&instance, 1 << 14, identity, &[], &["none"])
+                .expect("a journal");
+        let journal = journal::Reader::open_at_oldest(&instance, LAYOUT_HASH).expect("a journal");
+        let name = SymbolName::new(b"BTCUSDT").expect("short");
+        let formats = [SymbolFormat { name, price_decimals: 1, qty_decimals: 3 }];
+        let signer = Signer::Hmac(HmacKey::new(b"secret"));
+        let encoder = Encoder::new("key", signer, &formats, 5_000).expect("usable settings");
+        let (log_in, log) = rtrb::RingBuffer::new(LOG_ENTRIES);
+        let (to_hot, from_cold) = rtrb::RingBuffer::new(MESSAGES);
+        let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
+        let desk = Desk::new(engine(), Gate::new(encoder), Journal::new(journal_writer), log_in);
+        let ring = |ring| {
+            broadcast::Writer::create(&instance, ring, 1 << 14, identity, &[]).expect("a ring")
+        };
+        let parts = Parts {
+            desk,
+            links: Links::new().expect("a poll"),
+            symbols: SymbolTable::new(&[name]),
+            market: ring(Ring::Market),
+            status: latest::Writer::create(&instance, Ring::Status, identity, &[])
+                .expect("a status"),
+            control: control::Receiver::create(&instance, 64, identity, &[]).expect("a control"),
+            from_cold,
+            to_cold,
+            heart: Arc::new(AtomicU64::new(0)),
+            wait: Wait::Park,
+            turn_budget_ns: 100_000,
+            needs_logon: false,
+            tsc_hz: tsc::calibrate(),
+            flatten_on_stop: false,
+            stop_timeout_ns: 5_000_000_000,
+        };
+        let stand_in = StandIn::new();
+        let mut rig = Self {
+            turn: Turn::new(parts),
+            peers: Link::ALL
+                .iter()
+                .map(|_| dead_peer())
+                .collect::<Vec<_>>()
+                .try_into()
+                .map_err(drop)
+                .expect("four"),
+            to_hot,
+            journal,
+            instance,
+            _from_hot: from_hot,
+            _log: log,
+        };
+        for link in Link::ALL {
+            rig.connect(&stand_in, *link);
+        }
+        rig.arm();
+        rig
+    }
+
+    fn connect(&mut self, stand_in: &StandIn, link: Link) {
+        let target = Target::new(&format!("{}/ws", stand_in.url)).expect("a URL");
+        let (peer, connection) = std::thread::scope(|scope| {
+            let accepted = scope.spawn(|| stand_in.accept());
+            let dialled = dial(&target, stand_in.client.clone(), Duration::from_secs(5));
+            (accepted.join().expect("accepted"), dialled.expect("loopback"))
+        });
+        self.peers[link as usize] = peer;
+        let fresh = ToHot::Fresh(Slot::of(link, 0), Box::new(connection));
+        self.to_hot.push(fresh).map_err(drop).expect("room");
+        self.until("a link is up", |turn| turn.parts.links.is_up(link));
+    }
+
+    /// Brings the engine to Armed, with a mark and a first book.
+    fn arm(&mut self) {
+        self.until("reconciling", |turn| {
+            turn.parts.desk.engine.state() == TradingState::Reconciling
+        });
+        let truth = Truth {
+            requested_at: tsc::mono(),
+            wallet: Notional::from_units(1_000_000 * SCALE),
+            ..Truth::default()
+        };
+        let reconciliation = Box::new(Reconciliation { missed: Vec::new(), truth });
+        self.to_hot.push(ToHot::Reconciled(reconciliation)).map_err(drop).expect("room");
+        self.say(Link::Market, &format!(
+            r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":{},"s":"BTCUSDT","p":"100.00000000","P":"100.0","i":"100.0","r":"0.0001","T":0}}}}"#,
+            tsc::wall().ms()
+        ));
+        self.until("a mark", |turn| turn.ticks == 1);
+        self.tick(1);
+        self.until("armed, with an order", |turn| turn.parts.desk.sent() == 1);
+        let _ = self.order();
+    }
+
+    fn say(&self, link: Link, text: &str) {
+        self.peers[link as usize].say.send(text.to_owned()).expect("the peer lives");
+    }
+
+    fn tick(&self, update: u64) {
+        let at = tsc::wall().ms();
+        self.say(Link::Public, &format!(
+            r#"{{"stream":"btcusdt@bookTicker","data":{{"e":"bookTicker","u":{update},"s":"BTCUSDT","ps":"BTCUSDT","b":"99.9","B":"2.646","a":"100.0","A":"5.302","T":{at},"E":{at},"st":1}}}}"#
+        ));
+    }
+
+    /// The next request the venue heard.
+    fn order(&self) -> String {
+        let heard = &self.peers[Link::Order as usize].heard;
+        heard.recv_timeout(Duration::from_secs(10)).expect("an order")
+    }
+
+    fn until(&mut self, what: &str, is_done: impl Fn(&Turn) -> bool) {
+        let begun = Instant::now();
+        while !is_done(&self.turn) {
+            self.turn.turn();
+            let waited = begun.elapsed();
+            let state = self.turn.parts.desk.engine.state();
+            assert!(waited < Duration::from_secs(20), "still waiting: {what}; {state}");
+        }
+    }
+
+    /// Sends ticks one by one; returns the most allocations one tick and its order took.
+    fn measure(&mut self, ticks: u64) -> alloc::Counts {
+        let mut most = alloc::Counts::default();
+        alloc::arm();
+        for update in 0..ticks {
+            alloc::disarm();
+            let sent = self.turn.parts.desk.sent();
+            self.tick(100 + update);
+            alloc::arm();
+            self.until("an order", |turn| turn.parts.desk.sent() > sent);
+            let counts = alloc::disarm();
+            most.hot = most.hot.max(counts.hot);
+            most.tls = most.tls.max(counts.tls);
+            let order = self.order();
+            assert!(order.contains("order.place") && order.contains("signature"), "{order}");
+            alloc::arm();
+        }
+        alloc::disarm();
+        most
+    }
+
+    fn stages(&mut self) -> Vec<Stages> {
+        let mut found = Vec::new();
+        loop {
+            match self.journal.next() {
+                Next::Item(_, record) => {
+                    if let Ok(Event::Stages(stages)) = Event::from_record(&record) {
+                        found.push(stages);
+                    }
+                }
+                Next::Empty => return found,
+                Next::Lost { first, count } => panic!("lost {count} from {first}"),
+            }
+        }
+    }
+}
+
+fn dead_peer() -> Peer {
+    Peer { say: std::sync::mpsc::channel().0, heard: std::sync::mpsc::channel().1 }
+}
+
+#[test]
+fn a_tick_becomes_an_order_without_an_allocation_of_ours() {
+    let mut rig = Rig::new();
+    let most = rig.measure(60);
+    assert_eq!(most.hot, 0, "the hot turn allocated");
+    println!("tls allocations per tick and order: at most {}", most.tls);
+    assert!((1..=2).contains(&most.tls), "exempt scope: {} a tick and order", most.tls);
+}
+
+#[test]
+fn a_planted_allocation_is_counted() {
+    let mut rig = Rig::new();
+    PLANTED.set(true);
+    let most = rig.measure(3);
+    PLANTED.set(false);
+    assert!(most.hot >= 1, "the check above would not have seen an allocation in the turn");
+}
+
+#[test]
+fn every_order_of_a_tick_has_its_stages_in_order() {
+    let mut rig = Rig::new();
+    rig.measure(5);
+    let stages = rig.stages();
+    assert_eq!(stages.len(), 6, "one for each order");
+    for stages in stages {
+        assert!(stages.tsc.is_sorted() && stages.tsc[0] > 0, "{stages:?}");
+        assert!(stages.between_ns(Stage::Read, Stage::WriteCall, 1).is_some());
+        assert!(stages.event_time.ms() > 0);
+    }
+}
+
+#[test]
+fn a_lost_order_link_leaves_armed_and_is_handed_to_the_cold_thread() {
+    let mut rig = Rig::new();
+    rig.peers[Link::Order as usize] = dead_peer(); // the server hangs up
+    rig.until("the link is down", |turn| !turn.parts.links.is_up(Link::Order));
+    assert_ne!(rig.turn.parts.desk.engine.state(), TradingState::Armed);
+    let sent = rig.turn.parts.desk.sent();
+    rig.tick(500);
+    let ticks = rig.turn.ticks;
+    rig.until("the tick came", |turn| turn.ticks > ticks);
+    assert_eq!(rig.turn.parts.desk.sent(), sent, "nothing is sent without a link");
+    let mut is_told = false;
+    while let Ok(message) = rig._from_hot.pop() {
+        is_told |= matches!(message, ToCold::Lost(slot, _, Some(_)) if slot.link() == Link::Order);
+    }
+    assert!(is_told);
+}
+
+#[test]
+fn the_end_cancels_confirms_and_is_journalled() {
+    let mut rig = Rig::new();
+    rig.to_hot.push(ToHot::Stop).map_err(drop).expect("room");
+    rig.until("the end has begun", |turn| turn.ending != Ending::No);
+    rig.tick(600);
+    let ticks = rig.turn.ticks;
+    let sent = rig.turn.parts.desk.sent();
+    rig.until("the tick came", |turn| turn.ticks > ticks);
+    assert_eq!(rig.turn.parts.desk.engine.state(), TradingState::Halted);
+    let after = rig.turn.parts.desk.sent() - sent;
+    for _ in 0..after {
+        assert!(!rig.order().contains("order.place"), "no new order after the end has begun");
+    }
+    let mut is_journalled = false;
+    while let Next::Item(_, record) = rig.journal.next() {
+        is_journalled |= matches!(
+            Event::from_record(&record),
+            Ok(Event::State(change)) if change.to == TradingState::Halted
+        );
+    }
+    assert!(is_journalled);
+}
