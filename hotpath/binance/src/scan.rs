@@ -354,10 +354,11 @@ mod tests {
     fn keys_pack_to_different_words() {
         assert_eq!(key(b"e"), u128::from(b'e'));
         assert_ne!(key(b"pu"), key(b"up"));
-        let mut scanner = Scanner::new(br#"{"\u0065":1,"clientOrderId":2,"a key of 17 bytes":3}"#);
+        let mut scanner =
+            Scanner::new(br#"{"\u0065":1,"clientOrderId":2,"a key of 17 bytes":3,"e\u0000":4}"#);
         let mut first = true;
         scanner.expect(b'{').expect("an object");
-        let expected = [key(b"e"), key(b"clientOrderId"), LONG_KEY];
+        let expected = [key(b"e"), key(b"clientOrderId"), LONG_KEY, LONG_KEY];
         for word in expected {
             assert_eq!(scanner.next_key(&mut first), Ok(Some(word)));
             scanner.skip_value().expect("a number");

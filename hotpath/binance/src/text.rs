@@ -50,7 +50,10 @@ pub(crate) fn pack(text: Text) -> u128 {
     if text.raw.len() == 1 {
         return u128::from(text.raw[0]);
     }
-    let pack = |raw: &[u8]| if raw.len() > 16 { LONG_KEY } else { key(raw) };
+    // An escaped zero byte would look like the padding.
+    let pack = |raw: &[u8]| {
+        if raw.len() > 16 || (text.escaped && raw.contains(&0)) { LONG_KEY } else { key(raw) }
+    };
     text.with(pack).unwrap_or(LONG_KEY)
 }
 
