@@ -261,9 +261,11 @@ impl Engine {
         let can = self.links[Link::User as usize] && self.links[Link::Order as usize];
         can && (!self.is_reconciled || self.is_reconcile_asked || self.causes.need_truth())
     }
-    /// Whether no order of ours is working, in flight or unknown.
+    /// Whether no order of ours is working, in flight or unknown, and every fill has its report:
+    /// whoever leaves before has a record that lacks the last commission.
     pub fn is_quiet(&self) -> bool {
         self.orders.live().all(|(_, order)| order.is_external)
+            && self.symbols.iter().all(|symbol| symbol.seen.unreported() == 0)
     }
     /// Whether a stop was asked for; exit when [`Self::is_quiet`].
     pub const fn is_stopping(&self) -> bool {

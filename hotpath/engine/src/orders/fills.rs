@@ -25,16 +25,19 @@ struct Generation {
     buckets: Box<[i64]>,
     count: usize,
     newest: i64,
+    /// Fills whose report was not seen yet.
+    unreported: u32,
 }
 
 impl Generation {
     fn new() -> Self {
-        Self { buckets: vec![0; BUCKETS].into_boxed_slice(), count: 0, newest: 0 }
+        Self { buckets: vec![0; BUCKETS].into_boxed_slice(), count: 0, newest: 0, unreported: 0 }
     }
     fn clear(&mut self) {
         self.buckets.fill(0);
         self.count = 0;
         self.newest = 0;
+        self.unreported = 0;
     }
     /// Bucket of an id, or the empty one where it would go.
     fn bucket(&self, id: i64) -> usize {
@@ -86,6 +89,7 @@ impl SeenFills {
                 return Notice::Duplicate;
             }
             *known |= 1;
+            generation.unreported -= 1;
             return Notice::Completes;
         }
         if self.newer.count == FILLS_REMEMBERED {
@@ -96,8 +100,13 @@ impl SeenFills {
         let bucket = self.newer.bucket(id);
         self.newer.buckets[bucket] = id << 1 | i64::from(is_report);
         self.newer.count += 1;
+        self.newer.unreported += u32::from(!is_report);
         self.newer.newest = self.newer.newest.max(id);
         Notice::First
+    }
+    /// How many fills are known by their fast notice only: commission and record are to come.
+    pub const fn unreported(&self) -> u32 {
+        self.newer.unreported + self.older.unreported
     }
     /// Fills up to `trade_id` are in the account's starting position: they will not be booked.
     pub fn start_after(&mut self, trade_id: TradeId) {
@@ -122,6 +131,22 @@ mod tests {
         assert_eq!(seen.note(TradeId(6), false), Notice::Duplicate);
         assert_eq!(seen.note(TradeId(0), true), Notice::Duplicate);
         assert_eq!(seen.note(TradeId(-3), true), Notice::Duplicate);
+    }
+
+    #[test]
+    fn fills_without_a_report_are_counted_until_it_comes_or_they_are_forgotten() {
+        let mut seen = SeenFills::new();
+        seen.note(TradeId(7), false);
+        seen.note(TradeId(8), false);
+        seen.note(TradeId(9), true);
+        assert_eq!(seen.unreported(), 2);
+        seen.note(TradeId(8), true);
+        seen.note(TradeId(8), true);
+        assert_eq!(seen.unreported(), 1);
+        for id in 10..10_000 {
+            seen.note(TradeId(id), true);
+        }
+        assert_eq!(seen.unreported(), 0);
     }
 
     #[test]

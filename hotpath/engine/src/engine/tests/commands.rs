@@ -101,6 +101,18 @@ fn stop_cancels_and_waits_until_it_is_quiet() {
 }
 
 #[test]
+fn a_stop_waits_for_the_report_of_the_last_fill() {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
+    rig.command(1, CommandKind::Stop);
+    let last = fill(7, order.qty, order.qty);
+    rig.lite(&order, last);
+    rig.reply(request, 200, 0, OrderStatus::Filled, order.qty);
+    assert!(!rig.engine.is_quiet(), "commission and record are still to come");
+    rig.report(&order, ExecType::Trade, OrderStatus::Filled, last);
+    assert!(rig.engine.is_quiet());
+}
+
+#[test]
 fn cancel_all_reaches_orders_of_others() {
     let mut rig = Rig::idle();
     let foreign = NewOrder {
