@@ -9,17 +9,21 @@
 //! unknown order is live, and counts in full, until the venue says otherwise.
 
 use schema::{
-    BootEpoch, ClientOrderId, ExecutionReport, MonoNs, NewOrder, OrderRef, OrderStatus, OrderType,
-    Price, Qty, SYMBOLS_MAX, Side, StrategyId, SymbolId, TimeInForce, VenueOrderId,
+    BootEpoch, ClientOrderId, MonoNs, NewOrder, OrderStatus, Price, Qty, SYMBOLS_MAX, Side,
+    StrategyId, SymbolId, VenueOrderId,
 };
 
 use crate::input::OpenOrder;
 
 mod fills;
+mod order;
 mod requests;
 
 pub use fills::{Notice, SeenFills};
+pub use order::{Cancel, Order};
 pub use requests::{Request, Requests};
+
+use order::{NOT_LIVE, rank};
 
 /// Slots for orders of this boot; a power of two.
 pub const ORDER_SLOTS: usize = 1024;
@@ -35,155 +39,6 @@ const _: () = assert!(ORDER_SLOTS + ADOPTED_MAX < u16::MAX as usize);
 /// Where an order is kept; valid until the slot is taken by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handle(u16);
-
-/// Whether a cancel is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cancel {
-    /// Not asked for.
-    #[default]
-    No,
-    /// To be sent as soon as there is room, a budget and a link.
-    Wanted,
-    /// Sent, no answer yet.
-    Sent,
-}
-
-/// One order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
-    /// Our id, or [`ClientOrderId::NONE`].
-    pub id: ClientOrderId,
-    /// The venue's id, zero until known.
-    pub venue_order_id: VenueOrderId,
-    /// Symbol.
-    pub symbol: SymbolId,
-    /// Side.
-    pub side: Side,
-    /// Type.
-    pub order_type: OrderType,
-    /// Time in force.
-    pub time_in_force: TimeInForce,
-    /// Limit price; zero for market orders.
-    pub price: Price,
-    /// Quantity.
-    pub qty: Qty,
-    /// Quantity filled, as booked here.
-    pub filled: Qty,
-    /// Whether it may only reduce.
-    pub reduce_only: bool,
-    /// Whether someone else placed it.
-    pub is_external: bool,
-    /// What the venue said last; moves forward only.
-    pub venue_status: OrderStatus,
-    /// Whether a cancel is under way.
-    pub cancel: Cancel,
-    /// Whether its outcome is unknown.
-    pub is_unknown: bool,
-    /// Quantity filled, as the venue counts it.
-    pub cum_qty: Qty,
-    /// When it was decided.
-    pub sent_at: MonoNs,
-    /// When the last cancel or question about it was sent.
-    pub asked_at: MonoNs,
-    /// Questions asked while unknown.
-    pub queries: u16,
-    live_index: u16,
-}
-
-/// [`Order::live_index`] of a finished order.
-const NOT_LIVE: u16 = u16::MAX;
-
-impl Order {
-    const EMPTY: Self = Self {
-        id: ClientOrderId::NONE,
-        venue_order_id: VenueOrderId(0),
-        symbol: SymbolId::NONE,
-        side: Side::Buy,
-        order_type: OrderType::Limit,
-        time_in_force: TimeInForce::Gtc,
-        price: Price::ZERO,
-        qty: Qty::ZERO,
-        filled: Qty::ZERO,
-        reduce_only: false,
-        is_external: false,
-        venue_status: OrderStatus::Rejected,
-        cancel: Cancel::No,
-        is_unknown: false,
-        cum_qty: Qty::ZERO,
-        sent_at: MonoNs(0),
-        asked_at: MonoNs(0),
-        queries: 0,
-        live_index: NOT_LIVE,
-    };
-
-    /// Whether it may still fill, as far as is known.
-    #[inline]
-    pub const fn is_live(&self) -> bool {
-        !self.venue_status.is_terminal()
-    }
-    /// What may still fill; zero when finished.
-    #[inline]
-    pub const fn leaves_qty(&self) -> Qty {
-        if !self.is_live() || self.filled.units() >= self.qty.units() {
-            return Qty::ZERO;
-        }
-        Qty::from_units(self.qty.units() - self.filled.units())
-    }
-    /// Whether the venue counted fills that were not booked here.
-    #[inline]
-    pub const fn is_short_of_fills(&self) -> bool {
-        self.cum_qty.units() > self.filled.units()
-    }
-    /// Its state with our two facts.
-    pub const fn status(&self) -> OrderStatus {
-        if self.venue_status.is_terminal() {
-            self.venue_status
-        } else if self.is_unknown {
-            OrderStatus::Unknown
-        } else if matches!(self.cancel, Cancel::Sent) {
-            OrderStatus::PendingCancel
-        } else {
-            self.venue_status
-        }
-    }
-    /// Whether it is of a kind that cannot rest.
-    #[inline]
-    pub fn is_immediate(&self) -> bool {
-        self.order_type == OrderType::Market
-            || matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
-    }
-    /// How to name it on the wire.
-    pub const fn reference(&self) -> OrderRef {
-        OrderRef {
-            symbol: self.symbol,
-            client_order_id: self.id,
-            venue_order_id: self.venue_order_id,
-        }
-    }
-    /// Moves to what the venue said if that is further on; `true` if it moved.
-    fn advance(&mut self, status: OrderStatus) -> bool {
-        let moves = rank(status) > rank(self.venue_status);
-        if moves {
-            self.venue_status = status;
-        }
-        moves
-    }
-}
-
-/// How far a state of the venue is on the way; all ends are equal, the first one stands.
-const fn rank(status: OrderStatus) -> u8 {
-    match status {
-        OrderStatus::PendingNew => 0,
-        OrderStatus::New | OrderStatus::NewInsurance | OrderStatus::NewAdl => 1,
-        OrderStatus::PartiallyFilled => 2,
-        OrderStatus::PendingCancel | OrderStatus::Unknown => 0,
-        OrderStatus::Filled
-        | OrderStatus::Canceled
-        | OrderStatus::Expired
-        | OrderStatus::ExpiredInMatch
-        | OrderStatus::Rejected => 3,
-    }
-}
 
 /// What may still fill on a symbol: working, in flight and unknown orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -376,6 +231,7 @@ impl Orders {
             self.count(handle, 1);
         } else {
             order.is_unknown = false;
+            order.is_changing = false;
             order.cancel = Cancel::No;
             self.delist(handle);
         }
@@ -422,11 +278,25 @@ impl Orders {
         });
     }
 
-    /// Takes price and quantity of a report of an amendment.
-    pub fn amend(&mut self, handle: Handle, report: &ExecutionReport) {
+    /// Takes note of a change that is about to be sent: the order counts with the larger quantity.
+    pub fn begin_change(&mut self, now: MonoNs, handle: Handle, qty: Qty) {
         self.change(handle, |order| {
-            order.price = report.price;
-            order.qty = report.qty;
+            order.is_changing = true;
+            order.asked_at = now;
+            order.qty = order.qty.max(qty);
+        });
+    }
+
+    /// Takes the price and quantity the venue states; zero ones are not stated.
+    pub fn amend(&mut self, handle: Handle, price: Price, qty: Qty) {
+        self.change(handle, |order| {
+            order.is_changing = false;
+            if price.units() > 0 {
+                order.price = price;
+            }
+            if qty.units() > 0 {
+                order.qty = qty;
+            }
         });
     }
 

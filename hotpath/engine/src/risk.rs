@@ -4,16 +4,19 @@
 //! variant, one test. It takes what is known now and nothing else, so it can be called from a
 //! table test as easily as from the engine.
 
-use schema::{CancelOrder, MonoNs, NewOrder, Notional, OrderType, Price, Qty, Reject, Side};
-use schema::{SymbolName, TradingState, WallNs};
+use schema::{
+    CancelOrder, ModifyOrder, MonoNs, NewOrder, Notional, OrderType, Price, Qty, Reject, Side,
+    TradingState, WallNs,
+};
 
-use crate::config::ConfigError;
 use crate::orders::Order;
 
 mod exposure;
+mod limits;
 mod rate;
 
 pub use exposure::{Exposure, SymbolExposure};
+pub use limits::{Limits, SymbolConfig, SymbolLimits, SymbolRules};
 pub use rate::MessageRate;
 
 /// Proof that risk looked at it. Only this module can make one: the field is private.
@@ -25,142 +28,6 @@ impl<T> Approved<T> {
     #[inline]
     pub const fn get(&self) -> &T {
         &self.0
-    }
-}
-
-/// The venue's filters of one symbol, as plain numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SymbolRules {
-    /// Tick size.
-    pub tick: Price,
-    /// Lowest price.
-    pub price_min: Price,
-    /// Highest price.
-    pub price_max: Price,
-    /// Step of limit orders.
-    pub step: Qty,
-    /// Smallest limit order.
-    pub qty_min: Qty,
-    /// Largest limit order.
-    pub qty_max: Qty,
-    /// Step of market orders.
-    pub market_step: Qty,
-    /// Smallest market order.
-    pub market_qty_min: Qty,
-    /// Largest market order.
-    pub market_qty_max: Qty,
-    /// Smallest price × quantity, except reduce-only.
-    pub notional_min: Notional,
-    /// A buy may cost at most mark × this, units of 1e-4 (10500 = 1.05).
-    pub percent_up_e4: i64,
-    /// A sell must cost at least mark × this, units of 1e-4 (9500 = 0.95).
-    pub percent_down_e4: i64,
-    /// Open orders the venue allows on the symbol.
-    pub open_orders_max: u32,
-    /// Whether its status is TRADING.
-    pub is_trading: bool,
-}
-
-/// Our own limits of one symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SymbolLimits {
-    /// Largest order, in base units.
-    pub qty_max: Qty,
-    /// Largest order, in quote units.
-    pub notional_max: Notional,
-    /// Largest worst-case position, long or short, in base units.
-    pub position_max: Qty,
-}
-
-/// One followed symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SymbolConfig {
-    /// Name at the venue.
-    pub name: SymbolName,
-    /// The venue's filters.
-    pub rules: SymbolRules,
-    /// Our limits.
-    pub limits: SymbolLimits,
-}
-
-/// Our own limits of the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Money the environment allows; leverage counts against the smaller of it and equity.
-    pub capital: Notional,
-    /// Largest worst-case gross exposure.
-    pub exposure_max: Notional,
-    /// Largest worst-case gross exposure over capital, in hundredths (200 = 2×).
-    pub leverage_max_e2: u64,
-    /// Distance of a limit price from the reference (mark, else mid), against us, in ppm.
-    pub price_collar_ppm: i64,
-    /// Open orders of the account, in flight and unknown ones included.
-    pub open_orders_max: u32,
-    /// Messages in any 10 s.
-    pub messages_10s_max: u32,
-    /// Messages in any minute.
-    pub messages_1m_max: u32,
-    /// How much of either message budget only cancels may use.
-    pub messages_cancel_reserve: u32,
-    /// Oldest book an order may be based on, ns.
-    pub book_age_ns_max: u64,
-    /// Largest delay of a market event on its way here (wall clock minus push time), ns.
-    pub feed_delay_ns_max: u64,
-    /// Oldest mark price an order may be based on, ns.
-    pub mark_age_ns_max: u64,
-    /// The same order twice in a row on a symbol within this time is a duplicate, ns; zero is off.
-    pub duplicate_window_ns: u64,
-    /// Loss of equity since the start of the UTC day (or since arming) that ends the day.
-    pub daily_loss_max: Notional,
-    /// Refusals of the venue in a row that stop the strategy until a person resumes.
-    pub venue_rejects_max: u32,
-}
-
-impl SymbolRules {
-    pub(crate) fn is_usable(&self) -> bool {
-        let positive = |value: i64| value > 0;
-        positive(self.tick.units())
-            && positive(self.price_min.units())
-            && self.price_min <= self.price_max
-            && positive(self.step.units())
-            && positive(self.qty_min.units())
-            && self.qty_min <= self.qty_max
-            && positive(self.market_step.units())
-            && positive(self.market_qty_min.units())
-            && self.market_qty_min <= self.market_qty_max
-            && self.notional_min.units() >= 0
-            && self.percent_up_e4 >= 10_000
-            && (0..=10_000).contains(&self.percent_down_e4)
-            && self.open_orders_max > 0
-    }
-}
-
-impl SymbolLimits {
-    pub(crate) fn is_usable(&self) -> bool {
-        self.qty_max.units() > 0 && self.notional_max.units() > 0 && self.position_max.units() > 0
-    }
-}
-
-impl Limits {
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        let checks = [
-            (self.capital.units() > 0, "capital"),
-            (self.exposure_max.units() > 0, "exposure_max"),
-            ((1..=12_500).contains(&self.leverage_max_e2), "leverage_max_e2"),
-            ((1..=500_000).contains(&self.price_collar_ppm), "price_collar_ppm"),
-            (self.open_orders_max > 0, "open_orders_max"),
-            (self.messages_10s_max > self.messages_cancel_reserve, "messages_10s_max"),
-            (self.messages_1m_max > self.messages_cancel_reserve, "messages_1m_max"),
-            (self.book_age_ns_max > 0, "book_age_ns_max"),
-            (self.feed_delay_ns_max > 0, "feed_delay_ns_max"),
-            (self.mark_age_ns_max > 0, "mark_age_ns_max"),
-            (self.daily_loss_max.units() > 0, "daily_loss_max"),
-            (self.venue_rejects_max > 0, "venue_rejects_max"),
-        ];
-        match checks.iter().find(|(is_fine, _)| !is_fine) {
-            Some((_, field)) => Err(ConfigError::Limits(field)),
-            None => Ok(()),
-        }
     }
 }
 
@@ -240,6 +107,7 @@ pub struct View<'a> {
 /// The first limit it breaks, in the order of [`Reject`].
 #[inline]
 pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Reject> {
+    let added = order.qty;
     trading_state(view, order)?;
     price_filter(view, order)?;
     lot_size(view, order)?;
@@ -248,20 +116,57 @@ pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Re
     max_qty(view, order)?;
     max_notional(view, order)?;
     price_collar(view, order)?;
-    position_limit(view, order)?;
-    exposure_limit(view, order)?;
-    leverage(view, order)?;
+    position_limit(view, order, added)?;
+    exposure_limit(view, order, added)?;
+    leverage(view, order, added)?;
     open_orders(view, order)?;
     message_rate(view)?;
     stale_book(view, order)?;
     crossed_book(view, order)?;
     duplicate(view, order)?;
-    reduce_only(view, order)?;
+    reduce_only(view, order, added)?;
     table_full(view)?;
     symbol_status(view, order)?;
     no_mark(view, order)?;
     daily_loss(view, order)?;
     Ok(Approved(*order))
+}
+
+/// Looks at a change of price and quantity of a resting order.
+///
+/// Until the venue confirms, either version may fill: the order counts with the larger quantity,
+/// so only what the change adds is new. One message, no new slot.
+///
+/// # Errors
+/// The first limit it breaks, in the order of [`Reject`].
+pub fn check_modify(
+    view: &View<'_>,
+    order: &Order,
+    price: Price,
+    qty: Qty,
+) -> Result<Approved<ModifyOrder>, Reject> {
+    let added = Qty::from_units(qty.units().saturating_sub(order.qty.units()).max(0));
+    let changed = order.with(price, qty);
+    trading_state(view, &changed)?;
+    price_filter(view, &changed)?;
+    lot_size(view, &changed)?;
+    min_notional(view, &changed)?;
+    percent_price(view, &changed)?;
+    max_qty(view, &changed)?;
+    max_notional(view, &changed)?;
+    price_collar(view, &changed)?;
+    position_limit(view, &changed, added)?;
+    exposure_limit(view, &changed, added)?;
+    leverage(view, &changed, added)?;
+    message_rate(view)?;
+    stale_book(view, &changed)?;
+    crossed_book(view, &changed)?;
+    reduce_only(view, &changed, added)?;
+    symbol_status(view, &changed)?;
+    no_mark(view, &changed)?;
+    require(order.may_change(), Reject::UnknownOrder)?;
+    daily_loss(view, &changed)?;
+    Ok(Approved(ModifyOrder { order: order.reference(), side: order.side, price, qty }))
 }
 
 /// Looks at a cancel: only a live order, and within the whole message budget, reserve included.
@@ -391,30 +296,30 @@ fn price_collar(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
 }
 
 #[inline]
-fn position_limit(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+fn position_limit(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
     if order.reduce_only {
         return Ok(());
     }
-    let worst = view.exposure.of(order.symbol).with(order.side, order.qty).worst(order.side);
+    let worst = view.exposure.of(order.symbol).with(order.side, added).worst(order.side);
     require(worst <= i128::from(view.symbol.limits.position_max.units()), Reject::PositionLimit)
 }
 
 #[inline]
-fn exposure_limit(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+fn exposure_limit(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
     if order.reduce_only {
         return Ok(());
     }
-    let gross = view.exposure.gross_with_e16(order.symbol, order.side, order.qty);
+    let gross = view.exposure.gross_with_e16(order.symbol, order.side, added);
     let most = i128::from(view.limits.exposure_max.units()) * i128::from(schema::SCALE);
     require(gross <= most, Reject::ExposureLimit)
 }
 
 #[inline]
-fn leverage(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+fn leverage(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
     if order.reduce_only {
         return Ok(());
     }
-    let gross = view.exposure.gross_with_e16(order.symbol, order.side, order.qty);
+    let gross = view.exposure.gross_with_e16(order.symbol, order.side, added);
     let own = view.exposure.equity.min(view.limits.capital).units().max(0);
     let most = i128::from(own) * i128::from(view.limits.leverage_max_e2);
     require(gross <= most * i128::from(schema::SCALE / 100), Reject::Leverage)
@@ -460,12 +365,12 @@ fn duplicate(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
 
 /// It must stand against the position and leave it on its side, working orders counted.
 #[inline]
-fn reduce_only(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+fn reduce_only(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
     if !order.reduce_only {
         return Ok(());
     }
     let left = view.exposure.of(order.symbol).reducible(order.side);
-    require(i128::from(order.qty.units()) <= left, Reject::ReduceOnly)
+    require(i128::from(added.units()) <= left, Reject::ReduceOnly)
 }
 
 #[inline]

@@ -6,7 +6,7 @@
 use schema::{MonoNs, Notional, Price, Qty, SCALE, Side, StrategyId, SymbolId, TimeInForce};
 
 use crate::book::Top;
-use crate::orders::Working;
+use crate::orders::{Order, Working};
 use crate::position::Position;
 use crate::risk::SymbolRules;
 use crate::signal::Features;
@@ -196,6 +196,8 @@ pub struct View<'a> {
     pub position: &'a Position,
     /// Working, in-flight and unknown orders.
     pub working: Working,
+    /// The resting order, if there is exactly one and nothing is under way with it.
+    pub resting: Option<&'a Order>,
     /// Whether risk may be added; else only reduce-only orders pass.
     pub may_open: bool,
 }
@@ -216,6 +218,8 @@ pub enum Intent {
         /// Whether it may only reduce.
         reduce_only: bool,
     },
+    /// Move the resting order to this price, a multiple of the tick.
+    Move(Price),
     /// Cancel all working orders of the symbol.
     CancelAll,
 }

@@ -34,7 +34,7 @@ impl Engine {
         }
         let Some(handle) = handle else { return };
         if report.exec_type == ExecType::Amendment {
-            self.orders.amend(handle, report);
+            self.orders.amend(handle, report.price, report.qty);
         }
         self.orders.learn(handle, report.status, report.cum_qty, report.venue_order_id);
         if report.exec_type == ExecType::New || report.exec_type == ExecType::Trade {

@@ -66,7 +66,8 @@ impl Engine {
             RequestKind::Place => self.on_placed(now, &request, reply),
             RequestKind::Cancel => self.on_cancelled(&request, reply),
             RequestKind::Status => self.on_status(now, &request, reply),
-            RequestKind::Modify | RequestKind::Logon => {}
+            RequestKind::Modify => self.on_modified(&request, reply),
+            RequestKind::Logon => {}
         }
     }
 
@@ -107,6 +108,8 @@ impl Engine {
         }
         self.orders.learn(handle, OrderStatus::Rejected, order.filled, VenueOrderId(0));
         self.counts.venue_rejects += 1;
+        // "ReduceOnly Order is rejected": the position is not what we think.
+        self.is_reconcile_asked |= reply.code == -2022;
         if kind == Refusal::Expected {
             return;
         }
@@ -139,6 +142,22 @@ impl Engine {
         }
     }
 
+    fn on_modified(&mut self, request: &Request, reply: &OrderReply) {
+        let handle = request.handle;
+        if !self.orders.get(handle).is_live() {
+            return;
+        }
+        if reply.is_ok() {
+            self.orders.amend(handle, reply.price, reply.qty);
+            self.take_answer(handle, reply.order_status, reply);
+        } else if is_no_such_order(reply.code) || refusal(reply) == Refusal::Unknown {
+            self.doubt(handle);
+        } else {
+            // The order stands as it was; until the venue states its quantity, the larger counts.
+            self.orders.change(handle, |order| order.is_changing = false);
+        }
+    }
+
     fn on_status(&mut self, now: Now, request: &Request, reply: &OrderReply) {
         let handle = request.handle;
         let order = *self.orders.get(handle);
@@ -146,6 +165,7 @@ impl Engine {
             return;
         }
         if reply.is_ok() {
+            self.orders.amend(handle, reply.price, reply.qty);
             self.take_answer(handle, reply.order_status, reply);
             if self.orders.get(handle).cancel == Cancel::Sent {
                 self.want_again(handle);
@@ -202,7 +222,8 @@ impl Engine {
         for index in 0..self.orders.live_count() {
             let Some(handle) = self.orders.live_at(index) else { break };
             let order = self.orders.get(handle);
-            if order.venue_status == OrderStatus::PendingNew || order.cancel == Cancel::Sent {
+            let is_asked = order.cancel == Cancel::Sent || order.is_changing;
+            if order.venue_status == OrderStatus::PendingNew || is_asked {
                 self.doubt(handle);
             }
         }
@@ -218,7 +239,7 @@ impl Engine {
             let is_overdue = (order.venue_status == OrderStatus::PendingNew
                 || order.is_immediate())
                 && is_over(order.sent_at)
-                || order.cancel == Cancel::Sent && is_over(order.asked_at);
+                || (order.cancel == Cancel::Sent || order.is_changing) && is_over(order.asked_at);
             if is_overdue && !order.is_unknown {
                 self.doubt(handle);
             }

@@ -7,7 +7,7 @@ use schema::{
 
 use super::Engine;
 use crate::input::Now;
-use crate::orders::{Cancel, Handle, Order};
+use crate::orders::{Cancel, Handle, Order, Orders};
 use crate::outbox::{Action, Outbox};
 use crate::risk;
 use crate::strategy::Intent;
@@ -51,29 +51,44 @@ impl Engine {
         self.send_order(now, &order, out);
     }
 
-    fn send_order(&mut self, now: Now, order: &NewOrder, out: &mut Outbox) {
-        let index = order.symbol.index();
+    /// Runs a check of `risk` against what is known now.
+    #[inline]
+    fn with_view<R>(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        has_room: bool,
+        look: impl FnOnce(&risk::View<'_>, &Orders) -> R,
+    ) -> R {
+        let index = symbol.index();
         let exposure = self.exposure(now);
         let market = self.market(now, index);
         let (messages_10s, messages_1m) = self.rate.counts(now.mono);
-        let verdict = risk::check(
-            &risk::View {
-                now: now.mono,
-                wall: now.wall,
-                state: self.state,
-                symbol: &self.config.symbols[index],
-                limits: &self.config.limits,
-                market: &market,
-                exposure: &exposure,
-                open_orders: self.orders.live_count() as u32,
-                has_room: order.client_order_id != schema::ClientOrderId::NONE,
-                messages_10s,
-                messages_1m,
-                last_order: self.symbols[index].last_order.as_ref(),
-                day_loss: self.day_loss(exposure.equity),
-            },
-            order,
-        );
+        let view = risk::View {
+            now: now.mono,
+            wall: now.wall,
+            state: self.state,
+            symbol: &self.config.symbols[index],
+            limits: &self.config.limits,
+            market: &market,
+            exposure: &exposure,
+            open_orders: self.orders.live_count() as u32,
+            has_room,
+            messages_10s,
+            messages_1m,
+            last_order: self.symbols[index].last_order.as_ref(),
+            day_loss: self.day_loss(exposure.equity),
+        };
+        look(&view, &self.orders)
+    }
+
+    fn send_order(&mut self, now: Now, order: &NewOrder, out: &mut Outbox) {
+        let has_room = order.client_order_id != schema::ClientOrderId::NONE;
+        let (verdict, market, worst) = self.with_view(now, order.symbol, has_room, |view, _| {
+            let of_symbol = view.exposure.of(order.symbol);
+            let worst = of_symbol.with(order.side, order.qty).worst(order.side);
+            (risk::check(view, order), *view.market, worst)
+        });
         let approved = match verdict {
             Ok(approved) => approved,
             Err(reject) => return self.refuse(now, order, reject, out),
@@ -82,9 +97,8 @@ impl Engine {
         let reference = self.orders.get(handle).reference();
         let request_id = self.requests.open(RequestKind::Place, handle, reference);
         self.rate.add(now.mono);
-        let worst = exposure.of(order.symbol).with(order.side, order.qty).worst(order.side);
         let worst = i64::try_from(worst).unwrap_or(i64::MAX).saturating_mul(order.side.sign());
-        let s = &mut self.symbols[index];
+        let s = &mut self.symbols[order.symbol.index()];
         let decision = Decision {
             order: *order,
             request_id,
@@ -98,6 +112,44 @@ impl Engine {
         self.counts.orders += 1;
         out.send(Action::Place(approved, request_id, decision));
         out.record(&Event::Decision(decision));
+    }
+
+    /// The only resting order of a symbol, if a change of it makes sense.
+    pub(super) fn resting(&self, symbol: SymbolId) -> Option<Handle> {
+        if self.orders.working(symbol).count != 1 {
+            return None;
+        }
+        let is_it = |order: &Order| order.symbol == symbol && !order.is_external;
+        self.orders
+            .live()
+            .find(|(_, order)| is_it(order) && order.may_change())
+            .map(|(handle, _)| handle)
+    }
+
+    /// Moves the resting order of a symbol if risk agrees.
+    pub(super) fn move_resting(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        price: Price,
+        out: &mut Outbox,
+    ) {
+        let Some(handle) = self.resting(symbol) else { return };
+        let order = *self.orders.get(handle);
+        let verdict = self.with_view(now, symbol, true, |view, orders| {
+            risk::check_modify(view, orders.get(handle), price, order.qty)
+        });
+        let approved = match verdict {
+            Ok(approved) => approved,
+            Err(reject) => {
+                return self.refuse(now, &order.with(price, order.qty), reject, out);
+            }
+        };
+        let request_id = self.requests.open(RequestKind::Modify, handle, order.reference());
+        self.rate.add(now.mono);
+        self.orders.begin_change(now.mono, handle, order.qty);
+        out.send(Action::Modify(approved, request_id));
+        out.record(&Event::Modify(*approved.get(), request_id));
     }
 
     fn refuse(&mut self, now: Now, order: &NewOrder, reject: Reject, out: &mut Outbox) {

@@ -122,12 +122,14 @@ impl Engine {
             entry_threshold_e8: self.params.entry_threshold,
             position: &s.position,
             working: self.orders.working(symbol),
+            resting: self.resting(symbol).map(|handle| self.orders.get(handle)),
             may_open: self.state == TradingState::Armed,
         });
         match intent {
             Some(intent @ Intent::Place { .. }) => {
                 self.place(now, symbol, self.config.strategy.id(), &intent, out);
             }
+            Some(Intent::Move(price)) => self.move_resting(now, symbol, price, out),
             Some(Intent::CancelAll) => {
                 self.want_cancels(symbol, |order| !order.is_external);
                 self.pump_cancels(now, out);

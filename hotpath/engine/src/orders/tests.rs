@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use schema::{OrderType, TimeInForce};
 
 const EPOCH: BootEpoch = BootEpoch(7);
 

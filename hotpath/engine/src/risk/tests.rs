@@ -1,7 +1,7 @@
 use super::*;
 use crate::orders::Working;
 use proptest::prelude::*;
-use schema::{ClientOrderId, SymbolId, TimeInForce};
+use schema::{ClientOrderId, SymbolId, SymbolName, TimeInForce};
 
 const fn price(whole: i64) -> Price {
     Price::from_units(whole * schema::SCALE)
@@ -104,7 +104,7 @@ fn world() -> World {
 }
 
 impl World {
-    fn verdict(&self) -> Result<Approved<NewOrder>, Reject> {
+    fn look<R>(&self, look: impl FnOnce(&View<'_>) -> R) -> R {
         let view = View {
             now: MonoNs(1_000),
             wall: WallNs(1_000_500),
@@ -120,7 +120,10 @@ impl World {
             last_order: self.last.as_ref(),
             day_loss: self.day_loss,
         };
-        check(&view, &self.order)
+        look(&view)
+    }
+    fn verdict(&self) -> Result<Approved<NewOrder>, Reject> {
+        self.look(|view| check(view, &self.order))
     }
 }
 
@@ -417,6 +420,33 @@ fn no_mark_is_no_order() {
 fn a_days_loss_ends_the_day() {
     approved(|w| w.day_loss = usd(499));
     refused(|w| w.day_loss = usd(500), Reject::DailyLoss);
+}
+
+#[test]
+fn a_change_counts_only_what_it_adds_and_keeps_every_filter() {
+    let mut w = world();
+    let mut orders = crate::orders::Orders::new(schema::BootEpoch(1));
+    w.order.time_in_force = TimeInForce::Gtx;
+    w.order.price = price(49_999);
+    let id = orders.next_id(schema::StrategyId::TEST).expect("room");
+    let handle = orders.submit(MonoNs(0), &NewOrder { client_order_id: id, ..w.order });
+    let change = |w: &World, orders: &crate::orders::Orders, to: i64, qty| {
+        let verdict = |view: &View<'_>| check_modify(view, orders.get(handle), price(to), qty);
+        w.look(verdict).map(|approved| (approved.get().price, approved.get().qty))
+    };
+    assert_eq!(change(&w, &orders, 49_998, milli(10)), Err(Reject::UnknownOrder), "not acked");
+    orders.learn(handle, schema::OrderStatus::New, Qty::ZERO, schema::VenueOrderId(1));
+    assert_eq!(change(&w, &orders, 49_998, milli(10)), Ok((price(49_998), milli(10))));
+    w.exposure.symbols[0].working.buy = i128::from(milli(1_000).units());
+    w.limits.leverage_max_e2 = 10_000;
+    w.limits.exposure_max = usd(1_000_000);
+    assert_eq!(change(&w, &orders, 49_998, milli(10)), Ok((price(49_998), milli(10))));
+    assert_eq!(change(&w, &orders, 49_998, milli(11)), Err(Reject::PositionLimit));
+    assert_eq!(change(&w, &orders, 51_001, milli(10)), Err(Reject::PriceCollar));
+    w.messages = (80, 0);
+    assert_eq!(change(&w, &orders, 49_998, milli(10)), Err(Reject::MessageRate));
+    w.state = TradingState::Halted;
+    assert_eq!(change(&w, &orders, 49_998, milli(10)), Err(Reject::TradingState));
 }
 
 proptest! {

@@ -10,7 +10,8 @@ pub enum TestStyle {
     /// Marketable IOC every interval, closed after the hold time.
     #[default]
     Ioc,
-    /// Post-only at the best price every interval; what fills is closed by IOC after the hold time.
+    /// Post-only at the best price every interval, moved with it; what fills is closed by IOC after
+    /// the hold time, what does not is cancelled.
     Gtx,
     /// Marketable IOC on every n-th book ticker, alternating sides: the latency bench.
     EveryTick,
@@ -120,6 +121,27 @@ struct Trip {
     /// Book tickers since the last order.
     tickers: i64,
     has_opened: bool,
+    /// When the resting order was placed or moved last.
+    moved_at: MonoNs,
+}
+
+/// Pause between two moves of a resting order: ten a second leave room in the message budget.
+const MOVE_PAUSE_NS: u64 = 100_000_000;
+
+impl Trip {
+    /// Keeps the resting order at the best price of its side.
+    fn follow(&mut self, view: &View<'_>) -> Option<Intent> {
+        let resting = view.resting?;
+        let best = match resting.side {
+            Side::Buy => view.top.bid.price,
+            Side::Sell => view.top.ask.price,
+        };
+        if resting.price == best || view.now.since(self.moved_at) < MOVE_PAUSE_NS {
+            return None;
+        }
+        self.moved_at = view.now;
+        Some(Intent::Move(best))
+    }
 }
 
 /// The strategy.
@@ -131,8 +153,13 @@ pub(crate) struct Test {
 
 impl Test {
     pub(super) fn new(config: &TestConfig) -> Self {
-        let trip =
-            Trip { opened_at: MonoNs(0), next_side: Side::Buy, tickers: 0, has_opened: false };
+        let trip = Trip {
+            opened_at: MonoNs(0),
+            next_side: Side::Buy,
+            tickers: 0,
+            has_opened: false,
+            moved_at: MonoNs(0),
+        };
         Self { config: *config, trips: [trip; SYMBOLS_MAX] }
     }
     #[inline]
@@ -164,8 +191,10 @@ impl Test {
         let elapsed_ns = view.now.since(trip.opened_at);
         let is_held = elapsed_ns >= ms_to_ns(self.config.hold_ms);
         if view.working.count > 0 {
-            let is_resting = self.config.style == TestStyle::Gtx;
-            return (is_resting && is_held).then_some(Intent::CancelAll);
+            if self.config.style != TestStyle::Gtx {
+                return None;
+            }
+            return if is_held { Some(Intent::CancelAll) } else { trip.follow(view) };
         }
         if !view.position.is_flat() {
             return is_held.then(|| view.close(self.config.reach_ticks));
@@ -177,6 +206,7 @@ impl Test {
         let side = trip.next_side;
         trip.next_side = side.opposite();
         trip.opened_at = view.now;
+        trip.moved_at = view.now;
         trip.has_opened = true;
         let notional = Notional::from_units(self.config.order_notional_e8);
         if self.config.style == TestStyle::Ioc {

@@ -11,6 +11,7 @@ struct Stage {
     signal: f64,
     position: Position,
     working: Working,
+    resting: Option<Order>,
     may_open: bool,
 }
 
@@ -39,6 +40,7 @@ fn stage(config: StrategyConfig) -> Stage {
         signal: 0.0,
         position: Position::FLAT,
         working: Working::default(),
+        resting: None,
         may_open: true,
     }
 }
@@ -62,6 +64,7 @@ impl Stage {
             entry_threshold_e8: SCALE / 2,
             position: &self.position,
             working: self.working,
+            resting: self.resting.as_ref(),
             may_open: self.may_open,
         })
     }
@@ -148,7 +151,23 @@ fn test_posts_and_cancels_what_does_not_fill() {
     assert_eq!(side_of(stage.turn()), (Buy, Gtx, false));
     stage.working.count = 1;
     assert_eq!(stage.turn(), None);
-    stage.now_ms += 400;
+    let mut orders = crate::orders::Orders::new(schema::BootEpoch(1));
+    let new = schema::NewOrder {
+        symbol: SymbolId(0),
+        client_order_id: orders.next_id(StrategyId::TEST).expect("room"),
+        side: Buy,
+        order_type: schema::OrderType::Limit,
+        time_in_force: Gtx,
+        price: Price::from_units(49_999 * SCALE),
+        qty: Qty::from_units(SCALE),
+        reduce_only: false,
+    };
+    let handle = orders.submit(MonoNs(1), &new);
+    stage.resting = Some(*orders.get(handle));
+    stage.now_ms += 150;
+    assert_eq!(stage.turn(), Some(Intent::Move(Price::from_units(50_000 * SCALE))));
+    assert_eq!(stage.turn(), None, "not again at once");
+    stage.now_ms += 250;
     assert_eq!(stage.turn(), Some(Intent::CancelAll));
 }
 

@@ -155,7 +155,24 @@ impl World {
                     None => self.answer(*request, 400, -2013, OrderStatus::Unknown, Qty::ZERO),
                 }
             }
-            Action::Modify(..) => unreachable!("no strategy changes orders"),
+            Action::Modify(approved, request) => {
+                let change = *approved.get();
+                let id = change.order.client_order_id;
+                let found = self.venue.orders.iter().position(|o| o.order.client_order_id == id);
+                match found {
+                    _ if self.is_faulty && self.dice.one_in(6) => {}
+                    Some(index) if self.venue.orders[index].is_live => {
+                        let o = &mut self.venue.orders[index];
+                        o.order.price = change.price;
+                        o.order.qty = change.qty;
+                        let (order, cum) = (o.order, o.cum);
+                        let amended = Fill { cum, ..NO_FILL };
+                        self.push(report(&order, ExecType::Amendment, OrderStatus::New, amended));
+                        self.answer(*request, 200, 0, OrderStatus::New, cum);
+                    }
+                    _ => self.answer(*request, 400, -2013, OrderStatus::Unknown, Qty::ZERO),
+                }
+            }
         }
     }
 
@@ -460,7 +477,7 @@ proptest! {
 
 #[test]
 fn the_faulty_venue_reaches_the_rare_branches() {
-    let (mut unknown, mut reduced, mut flattened, mut fills) = (0, 0, 0, 0);
+    let (mut unknown, mut reduced, mut flattened, mut moved, mut fills) = (0, 0, 0, 0, 0);
     for seed in 1..40 {
         let world = run(seed * 7_919, 600);
         fills += world.venue.trades.len();
@@ -470,6 +487,7 @@ fn the_faulty_venue_reaches_the_rare_branches() {
                     unknown += u32::from(change.reason == StateReason::UnknownOrder);
                     reduced += u32::from(change.to == TradingState::Reducing);
                 }
+                Ok(Event::Modify(..)) => moved += 1,
                 Ok(Event::Decision(d)) => {
                     let strategy = d.order.client_order_id.strategy();
                     flattened += u32::from(strategy == StrategyId::MANUAL);
@@ -478,6 +496,8 @@ fn the_faulty_venue_reaches_the_rare_branches() {
             }
         }
     }
-    println!("{unknown} unknown, {reduced} reduced, {flattened} flattening, {fills} fills");
-    assert!(unknown > 10 && reduced > 50 && flattened > 0 && fills > 300);
+    println!(
+        "{unknown} unknown, {reduced} reduced, {flattened} flattening, {moved} moved, {fills} fills"
+    );
+    assert!(unknown > 10 && reduced > 50 && flattened > 0 && moved > 20 && fills > 300);
 }

@@ -79,6 +79,55 @@ fn a_late_fill_after_cancel_is_booked_once() {
     assert_eq!(rig.qty(0), milli(1));
 }
 
+/// A post-only order that was acknowledged and whose best price moved away.
+fn moved_order() -> (Rig, NewOrder, RequestId) {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Gtx);
+    rig.reply(request, 200, 0, OrderStatus::New, Qty::ZERO);
+    rig.elapsed_ns += 150 * MS;
+    rig.ticker(0, 50_009, 50_010);
+    let moves: Vec<_> = rig
+        .actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Modify(change, request) => Some((*change.get(), *request)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(moves.len(), 1);
+    let (change, request) = moves[0];
+    assert_eq!((change.order.client_order_id, change.side), (order.client_order_id, order.side));
+    assert_eq!((change.price, change.qty), (price(50_009), order.qty));
+    (rig, order, request)
+}
+
+#[test]
+fn a_resting_order_follows_the_best_price_once_at_a_time() {
+    let (mut rig, order, request) = moved_order();
+    rig.actions.clear();
+    rig.elapsed_ns += 150 * MS;
+    rig.ticker(0, 50_019, 50_020);
+    assert!(rig.actions.is_empty(), "the first move is not answered");
+    rig.reply(request, 200, 0, OrderStatus::New, Qty::ZERO);
+    let moved = NewOrder { price: price(50_009), ..order };
+    rig.report(&moved, ExecType::Amendment, OrderStatus::New, NO_FILL);
+    rig.ticker(0, 50_020, 50_021);
+    assert_eq!(rig.actions.len(), 1);
+}
+
+#[test]
+fn a_refused_move_leaves_the_order_and_an_unanswered_one_makes_it_unknown() {
+    let (mut rig, _, request) = moved_order();
+    rig.refuse(request, 400, -5027);
+    assert_eq!(rig.engine.orders().unknown_count(), 0);
+    assert_eq!(rig.engine.orders().live_count(), 1);
+    let (mut rig, order, request) = moved_order();
+    rig.refuse(request, 400, -2013);
+    assert_eq!(rig.questions()[0].0.client_order_id, order.client_order_id);
+    let (mut rig, _, _) = moved_order();
+    rig.apply(&Input::Link(Link::Order, false));
+    assert_eq!(rig.engine.orders().unknown_count(), 1);
+}
+
 #[test]
 fn an_unknown_outcome_is_live_until_the_venue_says_otherwise() {
     for (status, code) in [(503, 0), (408, -1007), (400, -1006)] {

@@ -1,0 +1,141 @@
+//! The venue's filters and our own limits, as plain numbers read once.
+
+use schema::{Notional, Price, Qty, SymbolName};
+
+use crate::config::ConfigError;
+
+/// The venue's filters of one symbol, as plain numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolRules {
+    /// Tick size.
+    pub tick: Price,
+    /// Lowest price.
+    pub price_min: Price,
+    /// Highest price.
+    pub price_max: Price,
+    /// Step of limit orders.
+    pub step: Qty,
+    /// Smallest limit order.
+    pub qty_min: Qty,
+    /// Largest limit order.
+    pub qty_max: Qty,
+    /// Step of market orders.
+    pub market_step: Qty,
+    /// Smallest market order.
+    pub market_qty_min: Qty,
+    /// Largest market order.
+    pub market_qty_max: Qty,
+    /// Smallest price × quantity, except reduce-only.
+    pub notional_min: Notional,
+    /// A buy may cost at most mark × this, units of 1e-4 (10500 = 1.05).
+    pub percent_up_e4: i64,
+    /// A sell must cost at least mark × this, units of 1e-4 (9500 = 0.95).
+    pub percent_down_e4: i64,
+    /// Open orders the venue allows on the symbol.
+    pub open_orders_max: u32,
+    /// Whether its status is TRADING.
+    pub is_trading: bool,
+}
+
+/// Our own limits of one symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolLimits {
+    /// Largest order, in base units.
+    pub qty_max: Qty,
+    /// Largest order, in quote units.
+    pub notional_max: Notional,
+    /// Largest worst-case position, long or short, in base units.
+    pub position_max: Qty,
+}
+
+/// One followed symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolConfig {
+    /// Name at the venue.
+    pub name: SymbolName,
+    /// The venue's filters.
+    pub rules: SymbolRules,
+    /// Our limits.
+    pub limits: SymbolLimits,
+}
+
+/// Our own limits of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Money the environment allows; leverage counts against the smaller of it and equity.
+    pub capital: Notional,
+    /// Largest worst-case gross exposure.
+    pub exposure_max: Notional,
+    /// Largest worst-case gross exposure over capital, in hundredths (200 = 2×).
+    pub leverage_max_e2: u64,
+    /// Distance of a limit price from the reference (mark, else mid), against us, in ppm.
+    pub price_collar_ppm: i64,
+    /// Open orders of the account, in flight and unknown ones included.
+    pub open_orders_max: u32,
+    /// Messages in any 10 s.
+    pub messages_10s_max: u32,
+    /// Messages in any minute.
+    pub messages_1m_max: u32,
+    /// How much of either message budget only cancels may use.
+    pub messages_cancel_reserve: u32,
+    /// Oldest book an order may be based on, ns.
+    pub book_age_ns_max: u64,
+    /// Largest delay of a market event on its way here (wall clock minus push time), ns.
+    pub feed_delay_ns_max: u64,
+    /// Oldest mark price an order may be based on, ns.
+    pub mark_age_ns_max: u64,
+    /// The same order twice in a row on a symbol within this time is a duplicate, ns; zero is off.
+    pub duplicate_window_ns: u64,
+    /// Loss of equity since the start of the UTC day (or since arming) that ends the day.
+    pub daily_loss_max: Notional,
+    /// Refusals of the venue in a row that stop the strategy until a person resumes.
+    pub venue_rejects_max: u32,
+}
+
+impl SymbolRules {
+    pub(crate) fn is_usable(&self) -> bool {
+        let positive = |value: i64| value > 0;
+        positive(self.tick.units())
+            && positive(self.price_min.units())
+            && self.price_min <= self.price_max
+            && positive(self.step.units())
+            && positive(self.qty_min.units())
+            && self.qty_min <= self.qty_max
+            && positive(self.market_step.units())
+            && positive(self.market_qty_min.units())
+            && self.market_qty_min <= self.market_qty_max
+            && self.notional_min.units() >= 0
+            && self.percent_up_e4 >= 10_000
+            && (0..=10_000).contains(&self.percent_down_e4)
+            && self.open_orders_max > 0
+    }
+}
+
+impl SymbolLimits {
+    pub(crate) fn is_usable(&self) -> bool {
+        self.qty_max.units() > 0 && self.notional_max.units() > 0 && self.position_max.units() > 0
+    }
+}
+
+impl Limits {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let checks = [
+            (self.capital.units() > 0, "capital"),
+            (self.exposure_max.units() > 0, "exposure_max"),
+            ((1..=12_500).contains(&self.leverage_max_e2), "leverage_max_e2"),
+            ((1..=500_000).contains(&self.price_collar_ppm), "price_collar_ppm"),
+            (self.open_orders_max > 0, "open_orders_max"),
+            (self.messages_10s_max > self.messages_cancel_reserve, "messages_10s_max"),
+            (self.messages_1m_max > self.messages_cancel_reserve, "messages_1m_max"),
+            (self.book_age_ns_max > 0, "book_age_ns_max"),
+            (self.feed_delay_ns_max > 0, "feed_delay_ns_max"),
+            (self.mark_age_ns_max > 0, "mark_age_ns_max"),
+            (self.daily_loss_max.units() > 0, "daily_loss_max"),
+            (self.venue_rejects_max > 0, "venue_rejects_max"),
+        ];
+        match checks.iter().find(|(is_fine, _)| !is_fine) {
+            Some((_, field)) => Err(ConfigError::Limits(field)),
+            None => Ok(()),
+        }
+    }
+}
