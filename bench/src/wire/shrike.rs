@@ -67,7 +67,7 @@ fn adapt(config: &mut DocumentMut, cores: usize) {
     strategy["order_notional_usdt"] = value("85");
     config["strategy"] = toml_edit::Item::Table(strategy);
     config["limits"]["messages_10s_max"] = value(1_000_000);
-    config["limits"]["messages_1m_max"] = value(6_000_000);
+    config["limits"]["messages_1m_max"] = value(1_000_000);
     config["stop"]["flatten_on_stop"] = value(false);
     config["loop"]["wait"] = value("busy");
     if cores >= 2 {
