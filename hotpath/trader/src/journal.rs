@@ -68,3 +68,53 @@ impl Journal {
         self.lost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rings::Identity;
+    use rings::journal::GatedReader;
+    use schema::LAYOUT_HASH;
+
+    #[test]
+    fn what_a_full_ring_refuses_waits_in_order_and_is_written_later() {
+        let instance = format!("journal-test-{}", std::process::id());
+        let identity = Identity { layout_hash: LAYOUT_HASH, build_id: 1, boot_epoch: 1 };
+        let writer = Writer::open_or_create(&instance, 64, identity, &[], &["slow"]).expect("new");
+        let mut reader =
+            GatedReader::<Record>::open(&instance, LAYOUT_HASH, "slow").expect("there");
+        let mut journal = Journal::new(writer);
+        let total = 64 + 100;
+        for number in 0..total {
+            journal.publish(&Record { input: number, ..Record::default() });
+        }
+        assert!(journal.used() > journal.capacity(), "the spill counts as used");
+        let mut read = Vec::new();
+        for _ in 0..10 {
+            while let Some((seq, record)) = reader.next() {
+                read.push(record.input);
+                reader.commit(seq);
+            }
+            journal.retry();
+        }
+        assert_eq!(read, (0..total).collect::<Vec<_>>());
+        assert_eq!((journal.lost(), journal.used()), (0, 0));
+        drop((journal, reader));
+        let _ = rings::remove_instance(&instance);
+    }
+
+    #[test]
+    fn past_the_spill_records_are_lost_and_counted() {
+        let instance = format!("journal-lost-{}", std::process::id());
+        let identity = Identity { layout_hash: LAYOUT_HASH, build_id: 1, boot_epoch: 1 };
+        let writer = Writer::open_or_create(&instance, 64, identity, &[], &["slow"]).expect("new");
+        let mut journal = Journal::new(writer);
+        let held = journal.capacity() + SPILL_RECORDS as u64;
+        for _ in 0..held + 3 {
+            journal.publish(&Record::default());
+        }
+        assert_eq!(journal.lost(), 3);
+        drop(journal);
+        let _ = rings::remove_instance(&instance);
+    }
+}

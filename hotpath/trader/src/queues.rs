@@ -5,7 +5,8 @@
 
 use engine::Truth;
 use schema::{
-    DepthBuf, DepthHead, ExecutionReport, Link, Record, SignalParams, SymbolId, Verdict, WallNs,
+    DepthBuf, DepthHead, ExecutionReport, Link, Record, SYMBOLS_MAX, SignalParams, SymbolId,
+    TradeId, Verdict, WallNs,
 };
 
 use crate::net::{Connection, LinkError};
@@ -61,6 +62,27 @@ pub struct Reconciliation {
     pub truth: Truth,
 }
 
+/// From where on fills may have been missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// When the user stream was last heard.
+    pub since: WallNs,
+    /// Newest trade reported, by symbol; zero if none was.
+    pub last: [TradeId; SYMBOLS_MAX],
+}
+
+impl Missed {
+    /// Both gaps in one.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.since = WallNs(self.since.0.min(other.since.0));
+        for (ours, theirs) in self.last.iter_mut().zip(other.last) {
+            *ours = TradeId(ours.0.min(theirs.0));
+        }
+        self
+    }
+}
+
 /// To the hot thread.
 #[derive(Debug)]
 pub enum ToHot {
@@ -92,7 +114,7 @@ pub enum ToCold {
     /// A snapshot is wanted.
     Snapshot(SymbolId),
     /// The account is wanted, with the fills since then if some may be missing.
-    Reconcile(Option<WallNs>),
+    Reconcile(Option<Missed>),
     /// The listen key is dead.
     ListenKeyExpired,
     /// To be dropped.
@@ -116,4 +138,32 @@ pub enum LogEntry {
     LogonRefused(i32),
     /// A turn took longer than a hundred budgets, ns.
     LongTurn(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_know_their_link() {
+        let mut seen = 0;
+        for link in Link::ALL {
+            for index in 0..CONNECTIONS_PER_LINK {
+                assert_eq!(Slot::of(*link, index).link(), *link);
+                assert_eq!(Slot::of(*link, index).index(), seen);
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, SLOTS);
+    }
+
+    #[test]
+    fn two_gaps_are_one_from_the_earlier_beginning() {
+        let mut last = [TradeId(9); SYMBOLS_MAX];
+        let first = Missed { since: WallNs(5), last };
+        last[1] = TradeId(3);
+        let both = first.and(Missed { since: WallNs(7), last });
+        assert_eq!(both.since, WallNs(5));
+        assert_eq!((both.last[0], both.last[1]), (TradeId(9), TradeId(3)));
+    }
 }

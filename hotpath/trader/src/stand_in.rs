@@ -86,7 +86,7 @@ impl StandIn {
         let head = String::from_utf8(head).expect("text");
         let key = head
             .lines()
-            .find_map(|line| line.to_lowercase().starts_with("sec-websocket-key:").then_some(line))
+            .find(|line| line.to_lowercase().starts_with("sec-websocket-key:"))
             .and_then(|line| line.split(": ").nth(1))
             .expect("a key");
         let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());

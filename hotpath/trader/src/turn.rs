@@ -15,14 +15,14 @@ use std::time::Duration;
 use binance::SymbolTable;
 use engine::{Input, Now};
 use rings::{broadcast, control, latest};
-use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, SymbolId, WallNs};
+use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, SymbolId, TradeId, WallNs};
 
 use crate::alloc;
 use crate::config::Wait;
 use crate::desk::{Desk, Stamps};
 use crate::links::Links;
 use crate::net::LinkError;
-use crate::queues::{LogEntry, SLOTS, ToCold, ToHot};
+use crate::queues::{LogEntry, Missed, SLOTS, ToCold, ToHot};
 use crate::tsc;
 
 use ending::Ending;
@@ -110,6 +110,8 @@ pub struct Turn {
     /// Wall time of the last frame of the user stream before it was lost.
     user_lost_at: Option<WallNs>,
     user_seen_at: WallNs,
+    /// Newest trade id reported, by symbol.
+    last_trades: [TradeId; schema::SYMBOLS_MAX],
     journal_told: u64,
     ending: Ending,
     nonce: u64,
@@ -137,6 +139,7 @@ impl Turn {
             is_reconcile_asked: false,
             user_lost_at: None,
             user_seen_at: now.wall,
+            last_trades: [TradeId(0); schema::SYMBOLS_MAX],
             journal_told: 0,
             ending: Ending::No,
             nonce: now.wall.0 as u64 | 1,
@@ -229,11 +232,15 @@ impl Turn {
         self.parts.market.publish(&event.to_record().stamped(self.now.mono, number));
     }
 
+    /// Tells the cold thread; whether there was room.
+    ///
+    /// The last places are kept for lost connections: each is lost once until the cold thread, which
+    /// must have taken the loss by then, gives a new one. So a loss always finds room.
     #[inline]
-    fn tell(&mut self, message: ToCold) {
-        // Sized so that it cannot fill while the cold thread lives; if it does, a lost connection is
-        // dropped here and asked for again by the watchdog's restart.
-        let _ = self.parts.to_cold.push(message);
+    fn tell(&mut self, message: ToCold) -> bool {
+        let is_loss = matches!(message, ToCold::Lost(..));
+        let has_room = is_loss || self.parts.to_cold.slots() > SLOTS;
+        has_room && self.parts.to_cold.push(message).is_ok()
     }
 
     #[inline]
@@ -321,17 +328,18 @@ impl Turn {
         for index in 0..self.parts.symbols.len().min(schema::SYMBOLS_MAX) {
             let symbol = SymbolId(index as u16);
             if !self.is_snapshot_asked[index] && self.parts.desk.engine.wants_snapshot(symbol) {
-                self.is_snapshot_asked[index] = true;
-                self.tell(ToCold::Snapshot(symbol));
+                self.is_snapshot_asked[index] = self.tell(ToCold::Snapshot(symbol));
             }
         }
         // Only while fills cannot be missed meanwhile.
         let links = &self.parts.links;
         let can_ask = links.is_up(Link::User) && links.is_up(Link::Order);
         if can_ask && !self.is_reconcile_asked && self.parts.desk.engine.wants_reconcile() {
-            self.is_reconcile_asked = true;
-            let since = self.user_lost_at.take();
-            self.tell(ToCold::Reconcile(since));
+            let missed = self.user_lost_at.map(|since| Missed { since, last: self.last_trades });
+            self.is_reconcile_asked = self.tell(ToCold::Reconcile(missed));
+            if self.is_reconcile_asked {
+                self.user_lost_at = None;
+            }
         }
     }
 

@@ -8,24 +8,24 @@ use binance::rest::{
 use engine::Truth;
 use schema::{
     DepthBuf, ExecType, ExecutionReport, OrderStatus, PositionDelta, Qty, SymbolId, SymbolName,
-    WallNs,
 };
 
 use super::rest::Rest;
-use crate::queues::{Reconciliation, Snapshot};
+use crate::queues::{Missed, Reconciliation, Snapshot};
 use crate::tsc;
 
-/// How far before the last frame fills are looked for: clocks differ, and a report repeats safely.
-const OVERLAP_MS: i64 = 5_000;
+/// How far before the last frame fills are looked for where no trade id is known: the clocks may
+/// differ by nearly a second, and a repeated report is booked once.
+const OVERLAP_MS: i64 = 2_000;
 
-/// Asks for account, positions, open orders and, if `since` is given, the fills from then on.
+/// Asks for account, positions, open orders and, if some may be missing, the fills since then.
 ///
 /// # Errors
 /// If any answer is missing; half a truth is none.
 pub fn reconcile(
     rest: &Rest,
     symbols: &[SymbolName],
-    since: Option<WallNs>,
+    missed_since: Option<Missed>,
 ) -> anyhow::Result<Reconciliation> {
     let mut truth = Truth { requested_at: tsc::mono(), ..Truth::default() };
     let body = rest.signed("/fapi/v3/account", &[])?;
@@ -53,8 +53,8 @@ pub fn reconcile(
         let body = rest.signed("/fapi/v1/openOrders", &[("symbol", &text)])?;
         let orders = parse_open_orders(&body).context("openOrders")?;
         truth.open_orders.extend(orders.iter().map(|order| open_order(symbol, order)));
-        if let Some(since) = since {
-            fills(rest, symbol, &text, since, &mut missed)?;
+        if let Some(from) = missed_since {
+            fills(rest, symbol, &text, &from, &mut missed)?;
         }
     }
     Ok(Reconciliation { missed, truth })
@@ -80,11 +80,17 @@ fn fills(
     rest: &Rest,
     symbol: SymbolId,
     name: &str,
-    since: WallNs,
+    from: &Missed,
     out: &mut Vec<ExecutionReport>,
 ) -> anyhow::Result<()> {
-    let start = (since.ms() - OVERLAP_MS).to_string();
-    let params = [("symbol", name), ("startTime", start.as_str()), ("limit", "1000")];
+    // A trade id is exact; a time is for symbols that have not traded yet. Not both (PROTOCOL 3.6).
+    let last = from.last.get(symbol.index()).map_or(0, |id| id.0);
+    let (key, value) = match last {
+        0 => ("startTime", from.since.ms() - OVERLAP_MS),
+        id => ("fromId", id + 1),
+    };
+    let value = value.to_string();
+    let params = [("symbol", name), (key, value.as_str()), ("limit", "1000")];
     let body = rest.signed("/fapi/v1/userTrades", &params)?;
     let mut trades = parse_user_trades(&body).context("userTrades")?;
     trades.sort_by_key(|trade| trade.trade_id);
@@ -151,4 +157,52 @@ pub fn snapshot(rest: &Rest, symbol: SymbolId, name: &SymbolName) -> anyhow::Res
     let mut depth = DepthBuf::new();
     let head = parse_depth(&body, symbol, &mut depth).context("depth")?;
     Ok(Snapshot { head, depth })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schema::{
+        ClientOrderId, Notional, OrderType, Price, Side, TimeInForce, TradeId, VenueOrderId, WallNs,
+    };
+
+    #[test]
+    fn reports_of_missed_fills_count_up_to_what_the_order_has() {
+        let name = SymbolName::new(b"BTCUSDT").expect("short");
+        let order = OpenOrder {
+            symbol: name,
+            client_order_id: ClientOrderId(7),
+            client_order_id_text: String::new(),
+            venue_order_id: VenueOrderId(1),
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            status: OrderStatus::Filled,
+            price: Price::from_units(100),
+            qty: Qty::from_units(10),
+            cum_qty: Qty::from_units(10),
+            reduce_only: false,
+            update_time: WallNs(0),
+        };
+        let trade = |id, venue_order_id, qty| UserTrade {
+            symbol: name,
+            trade_id: TradeId(id),
+            venue_order_id: VenueOrderId(venue_order_id),
+            side: Side::Buy,
+            price: Price::from_units(100),
+            qty: Qty::from_units(qty),
+            commission: Notional::ZERO,
+            commission_asset: "USDT".to_owned(),
+            realized_pnl: Notional::ZERO,
+            is_maker: false,
+            time: WallNs(5),
+        };
+        // 2 were filled before the gap; then 3, somebody else's, and 5.
+        let trades = [trade(1, 1, 3), trade(2, 9, 4), trade(3, 1, 5)];
+        let first = report(SymbolId(0), &order, &trades[0], &trades[1..]);
+        assert_eq!((first.cum_qty.units(), first.status), (5, OrderStatus::PartiallyFilled));
+        let last = report(SymbolId(0), &order, &trades[2], &[]);
+        assert_eq!((last.cum_qty.units(), last.status), (10, OrderStatus::Filled));
+        assert_eq!(last.client_order_id, ClientOrderId(7));
+    }
 }

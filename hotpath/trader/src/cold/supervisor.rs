@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{LAYOUT_HASH, Link, SignalParams, SymbolId, SymbolName, Verdict, WallNs};
+use schema::{LAYOUT_HASH, Link, SignalParams, SymbolId, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
 use super::dial::{Schedule, connect};
@@ -17,7 +17,7 @@ use super::reconcile::{reconcile, snapshot};
 use super::rest::{Method, Rest, Security};
 use crate::config::Config;
 use crate::net::Masks;
-use crate::queues::{HotConnection, Reconciliation, SLOTS, Slot, Snapshot, ToCold, ToHot};
+use crate::queues::{HotConnection, Missed, Reconciliation, SLOTS, Slot, Snapshot, ToCold, ToHot};
 use crate::turn::Outcome;
 
 /// Longest sleep of the supervisor: what a snapshot or a lost link waits at most.
@@ -34,7 +34,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// What the REST worker does.
 enum Job {
     Snapshot(SymbolId),
-    Reconcile(Option<WallNs>),
+    Reconcile(Option<Missed>),
     KeepAlive,
 }
 
@@ -42,7 +42,7 @@ enum Job {
 enum Done {
     Dialled(Slot, anyhow::Result<Box<HotConnection>>),
     Snapshot(SymbolId, anyhow::Result<Snapshot>),
-    Reconciled(anyhow::Result<Reconciliation>, Option<WallNs>),
+    Reconciled(anyhow::Result<Reconciliation>, Option<Missed>),
     ListenKeyGone,
 }
 
@@ -61,8 +61,8 @@ pub struct Supervisor {
     schedules: [Schedule; SLOTS],
     random: Masks,
     later: Vec<(Instant, ToHot)>,
-    /// Fills from this time on are still to be fetched: a reconciliation failed.
-    missed_since: Option<WallNs>,
+    /// These fills are still to be fetched: a reconciliation failed.
+    missed: Option<Missed>,
     params: Option<(u64, latest::Reader<SignalParams>)>,
     verdict: Option<(u64, latest::Reader<Verdict>)>,
     look_at: Instant,
@@ -114,7 +114,7 @@ impl Supervisor {
             schedules: std::array::from_fn(wanted),
             random: Masks::from_os(),
             later: Vec::new(),
-            missed_since: None,
+            missed: None,
             params: None,
             verdict: None,
             look_at: now,
@@ -185,12 +185,12 @@ impl Supervisor {
             }
             ToCold::Proved(slot) => self.schedules[slot.index()].proved(),
             ToCold::Snapshot(symbol) => self.ask(Job::Snapshot(symbol)),
-            ToCold::Reconcile(since) => {
-                let since = match (since, self.missed_since.take()) {
-                    (Some(a), Some(b)) => Some(WallNs(a.0.min(b.0))),
+            ToCold::Reconcile(missed) => {
+                let missed = match (missed, self.missed.take()) {
+                    (Some(a), Some(b)) => Some(a.and(b)),
                     (a, b) => a.or(b),
                 };
-                self.ask(Job::Reconcile(since));
+                self.ask(Job::Reconcile(missed));
             }
             ToCold::ListenKeyExpired => {
                 log::warn!(target: "execution", "the listen key expired; reconnecting");
@@ -238,9 +238,9 @@ impl Supervisor {
                 );
                 self.tell(ToHot::Reconciled(Box::new(reconciliation)));
             }
-            Done::Reconciled(Err(error), since) => {
+            Done::Reconciled(Err(error), missed) => {
                 log::warn!(target: "trading", "not reconciled: {error:#}");
-                self.missed_since = since;
+                self.missed = missed;
                 self.later.push((Instant::now() + RETRY, ToHot::NotReconciled));
             }
             Done::ListenKeyGone => {
@@ -340,7 +340,7 @@ fn work(rest: &Rest, names: &[SymbolName], todo: &Receiver<Job>, done: &Sender<D
                 let Some(name) = names.get(symbol.index()) else { continue };
                 Done::Snapshot(symbol, snapshot(rest, symbol, name))
             }
-            Job::Reconcile(since) => Done::Reconciled(reconcile(rest, names, since), since),
+            Job::Reconcile(missed) => Done::Reconciled(reconcile(rest, names, missed), missed),
             Job::KeepAlive => {
                 match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
                     Ok(_) => continue,

@@ -60,7 +60,7 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
     let keys = keys(root.table("keys", out), out);
     let account = account(root.table("account", out), bounds_of, out);
     let symbols = symbols(root.tables("symbol", out), out);
-    let limits = limits(root.table("limits", out), account, out);
+    let limits = limits(root.table("limits", out), account, bounds_of, out);
     let timing = timing(root.table("timing", out), out);
     let strategy = strategy(root.table("strategy", out), bounds_of, out);
     let params = params(root.table("signal", out), out);
@@ -291,12 +291,20 @@ fn symbol_name(
     name
 }
 
-fn limits(mut s: Section<'_>, account: Option<Account>, out: &mut Mistakes<'_>) -> Option<Limits> {
+fn limits(
+    mut s: Section<'_>,
+    account: Option<Account>,
+    environment: Environment,
+    out: &mut Mistakes<'_>,
+) -> Option<Limits> {
     let exposure = s.decimal("exposure_max_usdt", 1..=AMOUNT_MAX, out);
     let price_collar_ppm = s.integer("price_collar_ppm", 1..=500_000, out).unwrap_or(5_000);
     let open_orders = s.integer("open_orders_max", 1..=200, out).unwrap_or(8);
-    let messages_10s = s.integer("messages_10s_max", 1..=300, out).unwrap_or(150);
-    let messages_1m = s.integer("messages_1m_max", 1..=1_200, out).unwrap_or(600);
+    // The venue's own limits (PROTOCOL 6); the local venue of demo and bench may have others.
+    let (most_10s, most_1m) =
+        if environment == Environment::Demo { (1_000_000, 1_000_000) } else { (300, 1_200) };
+    let messages_10s = s.integer("messages_10s_max", 1..=most_10s, out).unwrap_or(150);
+    let messages_1m = s.integer("messages_1m_max", 1..=most_1m, out).unwrap_or(600);
     let reserve = s.integer("messages_cancel_reserve", 0..=299, out).unwrap_or(30);
     let ms = |s: &mut Section<'_>, key, default: i64, out: &mut Mistakes<'_>| {
         s.integer(key, 1..=3_600_000, out).unwrap_or(default) as u64 * MS_NS

@@ -116,10 +116,17 @@ impl Turn {
         self.user_seen_at = self.now.wall;
         let none = WallNs(0);
         match frame {
-            UserFrame::Report(report) => self.apply(&Input::Report(report), none),
+            UserFrame::Report(report) => {
+                if let Some(last) = self.last_trades.get_mut(report.symbol.index()) {
+                    *last = (*last).max(report.trade_id);
+                }
+                self.apply(&Input::Report(report), none);
+            }
             UserFrame::TradeLite(trade) => self.apply(&Input::TradeLite(trade), none),
             UserFrame::Account(update) => self.apply(&Input::Account(update), none),
-            UserFrame::ListenKeyExpired => self.tell(ToCold::ListenKeyExpired),
+            UserFrame::ListenKeyExpired => {
+                self.tell(ToCold::ListenKeyExpired);
+            }
             _ => {}
         }
     }
