@@ -72,7 +72,8 @@ impl Orders {
     pub fn new(epoch: BootEpoch) -> Self {
         Self {
             slots: vec![Order::EMPTY; ORDER_SLOTS + ADOPTED_MAX].into_boxed_slice(),
-            live: vec![0; LIVE_MAX].into_boxed_slice(),
+            // Room for all: one that comes back to life must be counted whatever the limit is.
+            live: vec![0; ORDER_SLOTS + ADOPTED_MAX].into_boxed_slice(),
             live_count: 0,
             working: [Working::default(); SYMBOLS_MAX],
             unknown_count: 0,
@@ -123,7 +124,7 @@ impl Orders {
     }
     /// The next sequence whose slot holds no live order; bounded by the number of live orders.
     fn next_sequence(&self) -> Option<u32> {
-        if self.live_count == LIVE_MAX {
+        if self.live_count >= LIVE_MAX {
             return None;
         }
         let first = self.sequence + 1;
@@ -163,7 +164,7 @@ impl Orders {
     /// Keeps an order found at the venue that is not in the slab; `None` if the table is full of
     /// live ones (the caller then no longer knows the exposure and must not add to it).
     pub fn adopt(&mut self, now: MonoNs, found: &OpenOrder) -> Option<Handle> {
-        if self.live_count == LIVE_MAX {
+        if self.live_count >= LIVE_MAX {
             return None;
         }
         let slot = (ORDER_SLOTS..ORDER_SLOTS + ADOPTED_MAX)
@@ -227,7 +228,9 @@ impl Orders {
         let result = change(order);
         assert!(order.filled >= filled_before, "a fill is never taken back");
         assert!(rank(order.venue_status) >= rank_before, "an order's state moves forward only");
-        if order.is_live() {
+        if order.is_live() && order.live_index == NOT_LIVE {
+            self.enlist(handle);
+        } else if order.is_live() {
             self.count(handle, 1);
         } else {
             order.is_unknown = false;

@@ -164,16 +164,18 @@ impl Order {
 }
 
 /// How far a state of the venue is on the way; all ends are equal, the first one stands.
+///
+/// `Rejected` is no end in this sense: the stream never carries it, it is what we conclude from an
+/// answer. An order that the stream or the account shows alive after all is alive.
 pub(super) const fn rank(status: OrderStatus) -> u8 {
     match status {
-        OrderStatus::PendingNew => 0,
-        OrderStatus::New | OrderStatus::NewInsurance | OrderStatus::NewAdl => 1,
-        OrderStatus::PartiallyFilled => 2,
-        OrderStatus::PendingCancel | OrderStatus::Unknown => 0,
+        OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown => 0,
+        OrderStatus::Rejected => 1,
+        OrderStatus::New | OrderStatus::NewInsurance | OrderStatus::NewAdl => 2,
+        OrderStatus::PartiallyFilled => 3,
         OrderStatus::Filled
         | OrderStatus::Canceled
         | OrderStatus::Expired
-        | OrderStatus::ExpiredInMatch
-        | OrderStatus::Rejected => 3,
+        | OrderStatus::ExpiredInMatch => 4,
     }
 }

@@ -77,6 +77,19 @@ fn a_finished_state_with_fills_missing_keeps_the_order_live() {
 }
 
 #[test]
+fn an_order_thought_refused_that_the_venue_shows_alive_is_alive() {
+    let mut orders = Orders::new(EPOCH);
+    let handle = place(&mut orders, Side::Buy, 10);
+    orders.learn(handle, OrderStatus::Rejected, Qty::ZERO, VenueOrderId(0));
+    assert_eq!(orders.live_count(), 0);
+    orders.learn(handle, OrderStatus::New, Qty::ZERO, VenueOrderId(5));
+    assert_eq!((orders.live_count(), orders.working(SymbolId(0)).buy), (1, 10));
+    orders.learn(handle, OrderStatus::Canceled, Qty::ZERO, VenueOrderId(5));
+    orders.learn(handle, OrderStatus::New, Qty::ZERO, VenueOrderId(5));
+    assert_eq!(orders.live_count(), 0);
+}
+
+#[test]
 fn finished_orders_are_found_until_a_thousand_others_came() {
     let mut orders = Orders::new(EPOCH);
     let first = order(&orders, Side::Buy, 1);
@@ -134,7 +147,7 @@ fn orders_of_others_are_adopted_and_found_by_the_venues_id() {
 proptest! {
     #[test]
     fn sums_are_always_those_of_the_live_orders(
-        steps in proptest::collection::vec((0u8..6, 0usize..300, 1i64..9), 0..800)
+        steps in proptest::collection::vec((0u8..7, 0usize..300, 1i64..9), 0..800)
     ) {
         let mut orders = Orders::new(EPOCH);
         let mut known = Vec::new();
@@ -148,6 +161,7 @@ proptest! {
                 (2, Some(h)) => orders.fill(h, units(qty)),
                 (3, Some(h)) => orders.learn(h, OrderStatus::New, units(0), VenueOrderId(1)),
                 (4, Some(h)) => orders.learn(h, OrderStatus::Canceled, units(qty), VenueOrderId(1)),
+                (6, Some(h)) => orders.learn(h, OrderStatus::Rejected, units(0), VenueOrderId(0)),
                 (5, Some(h)) if orders.get(h).is_live() => {
                     orders.change(h, |order| order.is_unknown = true);
                 }
