@@ -141,6 +141,32 @@ mod tests {
         assert_eq!(counted, Counts { hot: 3, tls: 1 });
     }
 
+    /// Runs in the process the next test starts; elsewhere it does nothing.
+    #[test]
+    fn child_allocates_once_armed() {
+        if std::env::var_os("SHRIKE_ALLOC_CHILD").is_some() {
+            assert!(abort_from_env());
+            arm();
+            tls_scope(|| drop(std::hint::black_box(Box::new(7u64))));
+            drop(std::hint::black_box(vec![1u8; 1_234]));
+            disarm();
+        }
+    }
+
+    #[test]
+    fn with_abort_the_first_block_ends_the_process_and_is_named() {
+        let output = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["alloc::tests::child_allocates_once_armed", "--exact", "--nocapture"])
+            .env("SHRIKE_ALLOC_CHILD", "1")
+            .env("SHRIKE_ALLOC", "abort")
+            .output()
+            .expect("this test starts again");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(said.contains("allocation of 1234 bytes"), "{said}");
+        assert!(said.contains("child_allocates_once_armed"), "no backtrace: {said}");
+    }
+
     #[test]
     fn an_unarmed_thread_counts_nothing() {
         drop(std::hint::black_box(vec![1u8; 100]));

@@ -96,6 +96,8 @@ pub enum ToHot {
     Reconciled(Box<Reconciliation>),
     /// The account could not be had; ask again.
     NotReconciled,
+    /// The listen key is dead: give the user connections up.
+    ListenKeyGone,
     /// Parameters from refit.
     Params(SignalParams),
     /// guard's word.
@@ -115,8 +117,6 @@ pub enum ToCold {
     Snapshot(SymbolId),
     /// The account is wanted, with the fills since then if some may be missing.
     Reconcile(Option<Missed>),
-    /// The listen key is dead.
-    ListenKeyExpired,
     /// To be dropped.
     Spent(ToHot),
 }

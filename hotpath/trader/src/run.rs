@@ -9,8 +9,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use binance::rest::RestSigner;
 use binance::{Encoder, SymbolFormat, SymbolTable};
+use core_affinity::CoreId;
 use engine::Engine;
 use rings::{Identity, OpenError, Ring, broadcast, control, journal, latest};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use schema::{
     BootEpoch, Event, LAYOUT_HASH, Record, RunInfo, SYMBOLS_MAX, Status, SymbolInfo, SymbolName,
 };
@@ -106,6 +108,7 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let api_key = credentials.api_key.text().or_exit(EX_CONFIG)?.to_owned();
     let tls = tls::client_config(config.venue.ca_file.as_deref()).or_exit(EX_CONFIG)?;
     let stop = signals().or_exit(EX_SOFTWARE)?;
+    let core = reserve_core(config.hot_loop.core);
 
     // The control segment's lock first: a second trader must not touch the account.
     let identity = identity(&config.instance);
@@ -155,7 +158,6 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let mut supervisor =
         Supervisor::new(Arc::clone(&config), rest, tls, to_hot, from_hot, heart, stop)
             .or_exit(EX_SOFTWARE)?;
-    let core = config.hot_loop.core;
     let hot = std::thread::Builder::new()
         .name("hot".to_owned())
         .spawn(move || {
@@ -284,15 +286,30 @@ fn wait(config: &Config) -> Wait {
     wanted
 }
 
-fn pin(core: Option<usize>) {
-    let Some(core) = core else { return };
+/// Finds the hot thread's core and keeps this thread, and those it will start, off it.
+fn reserve_core(core: Option<usize>) -> Option<CoreId> {
+    let core = core?;
     let ids = core_affinity::get_core_ids().unwrap_or_default();
-    let is_pinned =
-        ids.into_iter().find(|id| id.id == core).is_some_and(core_affinity::set_for_current);
-    if is_pinned {
-        log::info!(target: "trading", "hot thread pinned to core {core}");
-    } else {
+    let Some(found) = ids.iter().copied().find(|id| id.id == core) else {
         log::warn!(target: "trading", "core {core} is not available; the hot thread is not pinned");
+        return None;
+    };
+    let mut others = CpuSet::new();
+    ids.iter().filter(|id| id.id != core).for_each(|id| others.set(id.id));
+    if others.count() == 0 {
+        log::warn!(target: "trading", "core {core} is the only one; other threads share it");
+    } else if let Err(error) = sched_setaffinity(None, &others) {
+        log::warn!(target: "trading", "other threads may run on core {core}: {error}");
+    }
+    Some(found)
+}
+
+fn pin(core: Option<CoreId>) {
+    let Some(core) = core else { return };
+    if core_affinity::set_for_current(core) {
+        log::info!(target: "trading", "hot thread pinned to core {}", core.id);
+    } else {
+        log::warn!(target: "trading", "the hot thread cannot be pinned to core {}", core.id);
     }
 }
 

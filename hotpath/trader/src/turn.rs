@@ -22,7 +22,7 @@ use crate::config::Wait;
 use crate::desk::{Desk, Stamps};
 use crate::links::Links;
 use crate::net::LinkError;
-use crate::queues::{LogEntry, Missed, SLOTS, ToCold, ToHot};
+use crate::queues::{CONNECTIONS_PER_LINK, LogEntry, Missed, SLOTS, Slot, ToCold, ToHot};
 use crate::tsc;
 
 use ending::Ending;
@@ -282,6 +282,11 @@ impl Turn {
                 self.tell(ToCold::Spent(ToHot::Reconciled(reconciliation)));
             }
             ToHot::NotReconciled => self.is_reconcile_asked = false,
+            ToHot::ListenKeyGone => {
+                for index in 0..CONNECTIONS_PER_LINK {
+                    self.lose(Slot::of(Link::User, index), LinkError::ListenKey);
+                }
+            }
             ToHot::Params(params) => self.apply(&Input::Params(&params), WallNs(0)),
             ToHot::Verdict(verdict) => self.apply(&Input::Verdict(&verdict), WallNs(0)),
             ToHot::Stop => self.begin_end(),

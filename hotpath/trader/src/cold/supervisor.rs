@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{LAYOUT_HASH, Link, SignalParams, SymbolId, SymbolName, Verdict};
+use schema::{LAYOUT_HASH, SignalParams, SymbolId, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
 use super::dial::{Schedule, connect};
@@ -192,10 +192,6 @@ impl Supervisor {
                 };
                 self.ask(Job::Reconcile(missed));
             }
-            ToCold::ListenKeyExpired => {
-                log::warn!(target: "execution", "the listen key expired; reconnecting");
-                self.ask(Job::KeepAlive);
-            }
             ToCold::Spent(_) => {}
         }
     }
@@ -244,8 +240,7 @@ impl Supervisor {
                 self.later.push((Instant::now() + RETRY, ToHot::NotReconciled));
             }
             Done::ListenKeyGone => {
-                // The next dial asks for a new key; the venue closes the old stream.
-                log::warn!(target: "execution", "the listen key could not be extended");
+                self.tell(ToHot::ListenKeyGone);
             }
         }
     }
@@ -345,7 +340,11 @@ fn work(rest: &Rest, names: &[SymbolName], todo: &Receiver<Job>, done: &Sender<D
                 match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
                     Ok(_) => continue,
                     Err(error) => {
-                        log::warn!(target: "execution", "{} stream: {error}", Link::User);
+                        log::warn!(target: "execution", "listen key not extended: {error}");
+                        // Without an answer it lives on for half an hour: the next time is enough.
+                        if error.is_transient() {
+                            continue;
+                        }
                         Done::ListenKeyGone
                     }
                 }

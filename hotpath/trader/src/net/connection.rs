@@ -32,6 +32,8 @@ pub enum LinkError {
     Tls,
     /// The server broke the WebSocket protocol.
     Frame(FrameError),
+    /// The listen key of the user stream is dead: the socket lives, but nothing comes any more.
+    ListenKey,
     /// The kernel takes nothing and the bound for waiting bytes is reached.
     Stuck,
 }
@@ -44,6 +46,7 @@ impl core::fmt::Display for LinkError {
             Self::Socket(kind) => write!(f, "socket: {kind}"),
             Self::Tls => f.write_str("TLS failed"),
             Self::Frame(error) => write!(f, "bad frame: {error}"),
+            Self::ListenKey => f.write_str("the listen key expired"),
             Self::Stuck => f.write_str("the venue reads nothing"),
         }
     }

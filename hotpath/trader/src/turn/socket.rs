@@ -68,7 +68,7 @@ impl Turn {
         }
         match decoded {
             Decoded::Market(frame) => self.market(frame),
-            Decoded::User(frame) => self.user(&frame),
+            Decoded::User(frame) => self.user(slot, &frame),
             Decoded::Reply(reply) => self.reply(slot, &reply),
             Decoded::Unread(error, bytes) => {
                 self.parts.links.traffic[slot.link() as usize].decode_errors += 1;
@@ -112,7 +112,7 @@ impl Turn {
         self.after(result);
     }
 
-    fn user(&mut self, frame: &UserFrame) {
+    fn user(&mut self, slot: Slot, frame: &UserFrame) {
         self.user_seen_at = self.now.wall;
         let none = WallNs(0);
         match frame {
@@ -124,9 +124,8 @@ impl Turn {
             }
             UserFrame::TradeLite(trade) => self.apply(&Input::TradeLite(trade), none),
             UserFrame::Account(update) => self.apply(&Input::Account(update), none),
-            UserFrame::ListenKeyExpired => {
-                self.tell(ToCold::ListenKeyExpired);
-            }
+            // The next dial asks for a new key; reconciliation finds what was missed.
+            UserFrame::ListenKeyExpired => self.lose(slot, LinkError::ListenKey),
             _ => {}
         }
     }
