@@ -151,8 +151,10 @@ fn draw_head(area: Rect, buffer: &mut Buffer, live: &Live, frame: &Frame) {
         processes.push(Span::raw(format!(" {name}  ")));
     }
     Line::from(processes).render(second, buffer);
-    let line = Line::from(progress(frame));
-    Paragraph::new(line).right_aligned().render(right_part(second, 44), buffer);
+    // A narrow terminal has no room for the phase beside the processes.
+    let shown = if area.width < 90 { "" } else { &frame.phase };
+    let line = Line::from(progress(frame, shown));
+    Paragraph::new(line).right_aligned().render(right_part(second, 52), buffer);
 }
 
 /// The right end of a row, so that a long left part is cut and not overwritten letter by letter.
@@ -161,9 +163,9 @@ fn right_part(area: Rect, width: u16) -> Rect {
     Rect { x: area.right() - width, width, ..area }
 }
 
-fn progress(frame: &Frame) -> Vec<Span<'static>> {
+fn progress(frame: &Frame, phase: &str) -> Vec<Span<'static>> {
     const WIDTH: u64 = 20;
-    let phase = Span::styled(format!("{}  ", frame.phase), DIM);
+    let phase = Span::styled(format!("{phase}  "), DIM);
     let elapsed = Span::raw(human::clock(frame.elapsed_s));
     let Some(total) = frame.total_s else { return vec![phase, elapsed, Span::raw(" ")] };
     let done = (frame.elapsed_s.min(total) * WIDTH / total.max(1)) as usize;

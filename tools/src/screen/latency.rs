@@ -46,15 +46,14 @@ fn headline([p50, p90, p99, max]: [u64; 4], width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Joins the slowest bars until there are at most `rows`.
+/// Joins the neighbours that hold least until there are at most `rows`.
 fn fit(mut bars: Bars, rows: usize) -> Bars {
     while bars.counts.len() > rows.max(1) {
-        let Some(count) = bars.counts.pop() else { break };
-        let Some(upper) = bars.upper_ns.pop() else { break };
-        if let (Some(last), Some(bound)) = (bars.counts.last_mut(), bars.upper_ns.last_mut()) {
-            *last += count;
-            *bound = upper;
-        }
+        let pairs = 0..bars.counts.len() - 1;
+        let least = pairs.min_by_key(|at| bars.counts[*at] + bars.counts[*at + 1]).unwrap_or(0);
+        let joined = bars.counts.remove(least);
+        bars.upper_ns.remove(least);
+        bars.counts[least] += joined;
     }
     bars
 }
@@ -116,10 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn too_many_bars_are_joined_at_the_slow_end() {
-        let bars = Bars { upper_ns: vec![1_000, 2_000, 3_000, u64::MAX], counts: vec![5, 3, 2, 1] };
+    fn too_many_bars_are_joined_where_least_is_lost() {
+        let upper_ns = vec![1_000, 2_000, 3_000, u64::MAX];
+        let bars = Bars { upper_ns, counts: vec![1, 1, 300, 2] };
         let fitted = fit(bars, 2);
-        assert_eq!(fitted.upper_ns, [1_000, u64::MAX]);
-        assert_eq!(fitted.counts, [5, 6]);
+        assert_eq!(fitted.upper_ns, [3_000, u64::MAX]);
+        assert_eq!(fitted.counts, [302, 2]);
+        let one = fit(fitted, 0);
+        assert_eq!(one.counts, [304]);
     }
 }

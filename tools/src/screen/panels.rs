@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table, Widget};
-use schema::{Link, Price, Qty, Side, SymbolInfo, SymbolStatus};
+use schema::{ExecutionReport, Link, Price, Qty, Side, SymbolInfo, SymbolStatus};
 
 use super::{BAD, DIM, Frame, GOOD, WARN, panel};
 use crate::human;
@@ -110,8 +110,10 @@ pub(super) fn equity(area: Rect, buffer: &mut Buffer, live: &Live) {
 /// A column of the symbols' table: title, width, and whether a narrow screen shows it.
 type Column = (&'static str, u16, bool);
 
-/// Widest terminal that gets the narrow table.
-const NARROW: u16 = 110;
+/// Widest terminal that gets the narrow table; all columns and their spaces need 114.
+const NARROW: u16 = 113;
+/// Terminals from here on get two spaces between columns.
+const ROOMY: u16 = 126;
 /// The columns, in the order of [`symbol_cells`].
 const COLUMNS: [Column; 12] = [
     ("symbol", 9, true),
@@ -142,7 +144,7 @@ pub(super) fn symbols(area: Rect, buffer: &mut Buffer, live: &Live) {
     });
     Table::new(rows, columns.iter().map(|at| Constraint::Length(COLUMNS[*at].1)))
         .header(Row::new(header))
-        .column_spacing(if area.width > NARROW { 2 } else { 1 })
+        .column_spacing(if area.width >= ROOMY { 2 } else { 1 })
         .block(panel("symbols"))
         .render(area, buffer);
 }
@@ -185,34 +187,38 @@ pub(super) fn fills(area: Rect, buffer: &mut Buffer, live: &Live) {
     let block = panel("fills");
     let inner = block.inner(area);
     block.render(area, buffer);
-    let rows = usize::from(inner.height);
-    let lines: Vec<Line> = live
-        .recent_fills
-        .iter()
-        .take(rows)
-        .map(|fill| {
-            let info = live.info.symbols().get(fill.symbol.index());
-            let (tick, step) = info.map_or((2, 3), |info| {
-                (human::decimals(info.tick_size), human::decimals(info.step_size))
-            });
-            let side = if fill.side == Side::Buy { GOOD } else { BAD };
-            let pnl = fill.realized_pnl.units();
-            Line::from(vec![
-                Span::styled(format!(" {} ", human::time_of_day(fill.transaction_time.0)), DIM),
-                Span::styled(format!("{:<4} ", fill.side.as_str()), side),
-                Span::raw(format!("{:>8.step$} ", fill.last_qty)),
-                Span::raw(format!("{:<8} ", live.symbol(fill.symbol))).bold(),
-                Span::raw(format!("{:>9.tick$}", fill.last_price)),
-                Span::styled(format!("{:>10}", human::small_gain(pnl)), gain_style(pnl)),
-                Span::styled(if fill.is_maker { " maker" } else { "" }, DIM),
-            ])
-        })
-        .collect();
+    let is_narrow = inner.width < 50;
+    let shown = live.recent_fills.iter().take(usize::from(inner.height));
+    let lines: Vec<Line> = shown.map(|fill| fill_line(fill, live, is_narrow)).collect();
     if lines.is_empty() {
         Paragraph::new(Line::styled(" none yet", DIM)).render(inner, buffer);
     } else {
         Paragraph::new(lines).render(inner, buffer);
     }
+}
+
+/// One fill; a narrow panel leaves out milliseconds and profit.
+fn fill_line(fill: &ExecutionReport, live: &Live, is_narrow: bool) -> Line<'static> {
+    let info = live.info.symbols().get(fill.symbol.index());
+    let (tick, step) = info
+        .map_or((2, 3), |info| (human::decimals(info.tick_size), human::decimals(info.step_size)));
+    let side = if fill.side == Side::Buy { GOOD } else { BAD };
+    let time = human::time_of_day(fill.transaction_time.0);
+    let time = if is_narrow { &time[..time.len().min(8)] } else { &time };
+    let width = if is_narrow { 5 } else { 8 };
+    let mut spans = vec![
+        Span::styled(format!(" {time} "), DIM),
+        Span::styled(format!("{:<4} ", fill.side.as_str()), side),
+        Span::raw(format!("{:>width$} ", format!("{:.step$}", fill.last_qty))),
+        Span::raw(format!("{:<8} ", live.symbol(fill.symbol))).bold(),
+        Span::raw(format!("{:>width$}", format!("{:.tick$}", fill.last_price))),
+    ];
+    if !is_narrow {
+        let pnl = fill.realized_pnl.units();
+        spans.push(Span::styled(format!("{:>10}", human::small_gain(pnl)), gain_style(pnl)));
+        spans.push(Span::styled(if fill.is_maker { " maker" } else { "" }, DIM));
+    }
+    Line::from(spans)
 }
 
 /// Counters in one line.
