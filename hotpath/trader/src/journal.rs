@@ -1,10 +1,10 @@
 //! The hot thread's end of the journal: nothing decided is lost while a reader is behind.
 //!
 //! The ring never overwrites what a gating reader has not committed, so it can be full. The engine
-//! hears of it early (above three quarters it only reduces, see `Input::JournalUsed`); what it still
-//! has to say when the ring is full (fills, cancels) waits in a spill of fixed size, in order. Only
-//! when that is full too is a record lost, and counted: by then the engine has been halted for
-//! thousands of records.
+//! hears of it early (above three quarters it only reduces, see `Input::JournalUsed`); what it
+//! still has to say when the ring is full (fills, cancels) waits in a spill of fixed size, in
+//! order. Only when that is full too is a record lost, and counted: by then the engine has been
+//! halted for thousands of records.
 
 use rings::journal::Writer;
 use schema::Record;

@@ -5,8 +5,8 @@
 //! `execution`. fern dispatches; it cannot rotate, and its plain writer makes a system call of
 //! every fragment of a line, so each file is a `LineWriter` over `file-rotate`.
 //!
-//! The hot thread logs nothing: it leaves fixed entries in a queue ([`LogEntry`]), and what does not
-//! fit is counted in `Status::log_dropped`.
+//! The hot thread logs nothing: it leaves fixed entries in a queue ([`LogEntry`]), and what does
+//! not fit is counted in `Status::log_dropped`.
 
 use std::io::LineWriter;
 use std::os::unix::fs::OpenOptionsExt as _;

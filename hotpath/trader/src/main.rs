@@ -1,7 +1,7 @@
 //! `trader --config FILE` trades; `trader check-config FILE` names every mistake of a file.
 //!
-//! Exit codes: 0 clean stop, 64 usage, 69 venue unavailable at start, 70 internal, 75 another trader
-//! holds the instance, 78 configuration.
+//! Exit codes: 0 clean stop, 64 usage, 69 venue unavailable at start, 70 internal, 75 another
+//! trader holds the instance, 78 configuration.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -11,12 +11,9 @@ use binance::rest::RestSigner;
 use binance::{Encoder, SymbolFormat, SymbolTable};
 use core_affinity::CoreId;
 use engine::Engine;
-use rings::{Identity, OpenError, Ring, broadcast, control, journal, latest};
+use rings::{Identity, Ring, control};
 use rustix::thread::{CpuSet, sched_setaffinity};
-use schema::{
-    BootEpoch, Event, LAYOUT_HASH, Record, RunInfo, SYMBOLS_MAX, Status, SymbolInfo, SymbolName,
-};
-use zerocopy::IntoBytes as _;
+use schema::{BootEpoch, Event, Record, SymbolName};
 
 use crate::cold::start::{self, Listed};
 use crate::cold::{Rest, Supervisor};
@@ -28,6 +25,7 @@ use crate::links::Links;
 use crate::logging::{self, LogThread};
 use crate::net::tls;
 use crate::queues::{LOG_ENTRIES, MESSAGES};
+use crate::segments::{Rings, identity, run_info, segment};
 use crate::turn::{Outcome, Parts, Turn};
 use crate::{alloc, tsc};
 
@@ -64,7 +62,7 @@ pub fn check_config(path: &Path) -> ExitCode {
 }
 
 /// Why a run did not begin, with its exit code.
-struct Failure(u8, anyhow::Error);
+pub(crate) struct Failure(pub(crate) u8, pub(crate) anyhow::Error);
 
 trait Exit<T> {
     fn or_exit(self, code: u8) -> Result<T, Failure>;
@@ -158,19 +156,26 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let mut supervisor =
         Supervisor::new(Arc::clone(&config), rest, tls, to_hot, from_hot, heart, stop)
             .or_exit(EX_SOFTWARE)?;
+    let outcome = supervise(&mut supervisor, parts, core).or_exit(EX_SOFTWARE)?;
+    log_thread.stop();
+    Ok(finish(&outcome))
+}
+
+/// Runs the hot thread, and the supervisor here until it ends.
+fn supervise(
+    supervisor: &mut Supervisor,
+    parts: Parts,
+    core: Option<CoreId>,
+) -> anyhow::Result<Outcome> {
     let hot = std::thread::Builder::new()
         .name("hot".to_owned())
         .spawn(move || {
             pin(core);
             Turn::new(parts).run()
         })
-        .context("cannot start the hot thread")
-        .or_exit(EX_SOFTWARE)?;
+        .context("cannot start the hot thread")?;
     supervisor.run(&hot);
-    let outcome =
-        hot.join().map_err(|_| anyhow::anyhow!("the hot thread panicked")).or_exit(EX_SOFTWARE)?;
-    log_thread.stop();
-    Ok(finish(&outcome))
+    hot.join().map_err(|_| anyhow::anyhow!("the hot thread panicked"))
 }
 
 fn prepare_venue(rest: &Rest, config: &Config) -> anyhow::Result<Vec<Listed>> {
@@ -190,27 +195,6 @@ fn signals() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// This start: later than every earlier one, even if the clock went back.
-fn identity(instance: &str) -> Identity {
-    let seconds = u32::try_from(tsc::wall().ms() / 1_000).unwrap_or(u32::MAX);
-    let after = rings::previous_boot_epoch(instance).map_or(0, |epoch| epoch.saturating_add(1));
-    // FNV-1a: tells builds apart, secures nothing.
-    let build_id = build().bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    Identity { layout_hash: LAYOUT_HASH, build_id, boot_epoch: seconds.max(after) }
-}
-
-fn build() -> &'static str {
-    concat!("shrike ", env!("CARGO_PKG_VERSION"))
-}
-
-fn segment(error: OpenError, ring: Ring) -> Failure {
-    let code = if matches!(error, OpenError::Busy) { EX_TEMPFAIL } else { EX_SOFTWARE };
-    let busy = if code == EX_TEMPFAIL { "another trader runs this instance; " } else { "" };
-    Failure(code, anyhow::anyhow!("{busy}segment {ring:?}: {error}"))
-}
-
 fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Result<Engine> {
     Engine::new(engine::Config {
         symbols: listed.iter().map(|listed| listed.config).collect(),
@@ -222,54 +206,6 @@ fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Res
         require_verdict: config.require_verdict,
     })
     .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
-}
-
-fn run_info(config: &Config, listed: &[Listed], tsc_hz: u64) -> RunInfo {
-    let mut symbols = [SymbolInfo::default(); SYMBOLS_MAX];
-    for (info, listed) in symbols.iter_mut().zip(listed) {
-        *info = SymbolInfo {
-            name: listed.config.name,
-            tick_size: listed.config.rules.tick.units(),
-            step_size: listed.config.rules.step.units(),
-        };
-    }
-    let name = |text: &str| SymbolName::new(text.as_bytes()).unwrap_or_default();
-    let now = tsc::now();
-    RunInfo {
-        environment: name(config.environment.name()),
-        build: name(build()),
-        pid: u64::from(std::process::id()),
-        tsc_hz,
-        wall_minus_mono_ns: now.wall.0.saturating_sub_unsigned(now.mono.0),
-        capital: config.limits.capital.units(),
-        leverage_max_e2: config.limits.leverage_max_e2,
-        strategy: u64::from(config.strategy.id().0),
-        symbols,
-        symbol_count: listed.len() as u64,
-    }
-}
-
-/// The segments the trader writes.
-struct Rings {
-    market: broadcast::Writer<Record>,
-    journal: journal::Writer<Record>,
-    status: latest::Writer<Status>,
-}
-
-impl Rings {
-    fn create(config: &Config, identity: Identity, info: &RunInfo) -> Result<Self, Failure> {
-        let (instance, info) = (config.instance.as_str(), info.as_bytes());
-        let capacity = config.journal_capacity_records;
-        let journal =
-            journal::Writer::open_or_create(instance, capacity, identity, info, &["persist"])
-                .map_err(|error| segment(error, Ring::Journal))?;
-        let capacity = config.market_capacity_records;
-        let market = broadcast::Writer::create(instance, Ring::Market, capacity, identity, info)
-            .map_err(|error| segment(error, Ring::Market))?;
-        let status = latest::Writer::create(instance, Ring::Status, identity, info)
-            .map_err(|error| segment(error, Ring::Status))?;
-        Ok(Self { market, journal, status })
-    }
 }
 
 /// How the loop really waits: a busy loop on the only core would starve what feeds it.

@@ -234,8 +234,8 @@ impl Turn {
 
     /// Tells the cold thread; whether there was room.
     ///
-    /// The last places are kept for lost connections: each is lost once until the cold thread, which
-    /// must have taken the loss by then, gives a new one. So a loss always finds room.
+    /// The last places are kept for lost connections: each is lost once until the cold thread,
+    /// which must have taken the loss by then, gives a new one. So a loss always finds room.
     #[inline]
     fn tell(&mut self, message: ToCold) -> bool {
         let is_loss = matches!(message, ToCold::Lost(..));

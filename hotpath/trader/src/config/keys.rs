@@ -65,7 +65,10 @@ pub fn load(keys: &Keys) -> anyhow::Result<Credentials> {
             Signer::Hmac(HmacKey::new(text.as_bytes()))
         }
         KeyType::Ed25519 => Signer::Ed25519(Ed25519Key::from_pkcs8_pem(text).map_err(|error| {
-            anyhow::anyhow!("the secret is not an Ed25519 key in PKCS#8 PEM ({error}); make one with `openssl genpkey -algorithm ed25519`")
+            anyhow::anyhow!(
+                "the secret is not an Ed25519 key in PKCS#8 PEM ({error}); make one with \
+                 `openssl genpkey -algorithm ed25519`"
+            )
         })?),
     };
     Ok(Credentials { api_key, signer })

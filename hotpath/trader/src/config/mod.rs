@@ -15,6 +15,7 @@ use schema::{SignalParams, SymbolName};
 pub mod keys;
 mod read;
 mod reader;
+mod trading;
 mod venue;
 
 pub(crate) use venue::host_of;

@@ -200,10 +200,16 @@ impl Rig {
         };
         let reconciliation = Box::new(Reconciliation { missed: Vec::new(), truth });
         self.to_hot.push(ToHot::Reconciled(reconciliation)).map_err(drop).expect("room");
-        self.say(Link::Market, &format!(
-            r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":{},"s":"BTCUSDT","p":"100.00000000","P":"100.0","i":"100.0","r":"0.0001","T":0}}}}"#,
-            tsc::wall().ms()
-        ));
+        self.say(
+            Link::Market,
+            &format!(
+                concat!(
+                    r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":{},"#,
+                    r#""s":"BTCUSDT","p":"100.0","P":"100.0","i":"100.0","r":"0.0001","T":0}}}}"#
+                ),
+                tsc::wall().ms()
+            ),
+        );
         self.until("a mark", |turn| turn.ticks == 1);
         self.tick(1);
         self.until("armed, with an order", |turn| turn.parts.desk.sent() == 1);
@@ -216,9 +222,18 @@ impl Rig {
 
     fn tick(&self, update: u64) {
         let at = tsc::wall().ms();
-        self.say(Link::Public, &format!(
-            r#"{{"stream":"btcusdt@bookTicker","data":{{"e":"bookTicker","u":{update},"s":"BTCUSDT","ps":"BTCUSDT","b":"99.9","B":"2.646","a":"100.0","A":"5.302","T":{at},"E":{at},"st":1}}}}"#
-        ));
+        self.say(
+            Link::Public,
+            &format!(
+                concat!(
+                    r#"{{"stream":"btcusdt@bookTicker","data":{{"e":"bookTicker","u":{update},"#,
+                    r#""s":"BTCUSDT","ps":"BTCUSDT","b":"99.9","B":"2.646","a":"100.0","#,
+                    r#""A":"5.302","T":{at},"E":{at},"st":1}}}}"#
+                ),
+                update = update,
+                at = at
+            ),
+        );
     }
 
     /// The next request the venue heard.

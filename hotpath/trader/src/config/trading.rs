@@ -1,0 +1,299 @@
+//! The sections that bound what is traded: account, symbols, limits, time-outs, strategy, signal.
+
+use engine::strategy::{SettingError, SettingKind, SettingValue};
+use engine::{Limits, StrategyConfig, SymbolLimits, Timing};
+use schema::{Notional, Qty, SCALE, SYMBOLS_MAX, SignalParams, SymbolName, parse_decimal};
+use toml_edit::Item;
+
+use super::read::required;
+use super::reader::{Mistakes, Section, decimal_text, nearest, other_unit, show, start};
+use super::{Bounds, Environment, Symbol};
+
+/// Largest amount a limit may name: a million.
+const AMOUNT_MAX: i64 = 1_000_000 * SCALE;
+const MS_NS: u64 = 1_000_000;
+
+#[derive(Clone, Copy)]
+pub(super) struct Account {
+    capital: i64,
+    leverage_max: i64,
+    pub(super) leverage: u32,
+}
+
+pub(super) fn account(
+    mut s: Section<'_>,
+    environment: Environment,
+    out: &mut Mistakes<'_>,
+) -> Option<Account> {
+    let Bounds { capital_usdt_max, leverage_max: highest, .. } = environment.bounds();
+    let name = environment.name();
+    let capital = s.decimal("capital_usdt", 1..=AMOUNT_MAX, out);
+    let capital = required(capital, &s, "capital_usdt", &capital_usdt_max.to_string(), out);
+    if let Some(capital) = capital.filter(|capital| *capital > capital_usdt_max * SCALE) {
+        let what = format!("account.capital_usdt = {} is above what {name} allows", show(capital));
+        out.add(s.place("capital_usdt"), what, format!("use at most {capital_usdt_max}"));
+    }
+    let leverage_max = s.integer("leverage_max", 1..=125, out);
+    let leverage_max = required(leverage_max, &s, "leverage_max", &highest.to_string(), out);
+    if let Some(leverage) = leverage_max.filter(|leverage| *leverage > highest) {
+        let what = format!("account.leverage_max = {leverage} is above what {name} allows");
+        let remedy = format!("use at most {highest} (a multiple, not per cent)");
+        out.add(s.place("leverage_max"), what, remedy);
+    }
+    let leverage = s.integer("leverage", 1..=125, out);
+    let leverage = required(leverage, &s, "leverage", &highest.to_string(), out);
+    if let (Some(leverage), Some(max)) = (leverage, leverage_max)
+        && leverage > max
+    {
+        let what = format!("account.leverage = {leverage} is above leverage_max = {max}");
+        out.add(s.place("leverage"), what, format!("use at most {max}"));
+    }
+    s.finish(out);
+    Some(Account {
+        capital: capital?,
+        leverage_max: leverage_max?,
+        leverage: u32::try_from(leverage?).ok()?,
+    })
+}
+
+pub(super) fn symbols(sections: Vec<Section<'_>>, out: &mut Mistakes<'_>) -> Vec<Symbol> {
+    if sections.is_empty() {
+        let remedy = "write [[symbol]] with name, qty_max, notional_max_usdt and position_max";
+        out.add(0, "no symbol is given", remedy);
+    }
+    let mut seen: Vec<String> = Vec::new();
+    let mut symbols = Vec::new();
+    for (index, mut s) in sections.into_iter().enumerate() {
+        let name = s.text("name", out);
+        let name = required(name, &s, "name", "\"BTCUSDT\"", out);
+        if index == SYMBOLS_MAX {
+            let what = format!("more than {SYMBOLS_MAX} symbols");
+            out.add(s.place("name"), what, "run a second instance for the others");
+        }
+        let name = name.and_then(|name| symbol_name(name, s.place("name"), &mut seen, out));
+        let qty_max = s.decimal("qty_max", 1..=AMOUNT_MAX, out);
+        let qty_max = required(qty_max, &s, "qty_max", "\"0.010\"", out);
+        let notional_max = s.decimal("notional_max_usdt", 1..=AMOUNT_MAX, out);
+        let notional_max = required(notional_max, &s, "notional_max_usdt", "100", out);
+        let position_max = s.decimal("position_max", 1..=AMOUNT_MAX, out);
+        let position_max = required(position_max, &s, "position_max", "\"0.010\"", out);
+        if let (Some(qty), Some(position)) = (qty_max, position_max)
+            && qty > position
+        {
+            let what = format!("qty_max = {} is above position_max", show(qty));
+            out.add(s.place("qty_max"), what, format!("use at most {}", show(position)));
+        }
+        s.finish(out);
+        if let (Some(name), Some(qty), Some(notional), Some(position)) =
+            (name, qty_max, notional_max, position_max)
+        {
+            let limits = SymbolLimits {
+                qty_max: Qty::from_units(qty),
+                notional_max: Notional::from_units(notional),
+                position_max: Qty::from_units(position),
+            };
+            symbols.push(Symbol { name, limits });
+        }
+    }
+    symbols
+}
+
+fn symbol_name(
+    text: &str,
+    at: usize,
+    seen: &mut Vec<String>,
+    out: &mut Mistakes<'_>,
+) -> Option<SymbolName> {
+    if seen.iter().any(|earlier| earlier.eq_ignore_ascii_case(text)) {
+        out.add(at, format!("symbol {text} is given twice"), "delete one of them");
+        return None;
+    }
+    seen.push(text.to_owned());
+    if text.chars().any(|c| c.is_lowercase() || c == '/' || c == '-' || c.is_whitespace()) {
+        let plain: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+        let what = format!("\"{text}\" is not how the venue writes a symbol");
+        out.add(at, what, format!("write \"{}\"", plain.to_uppercase()));
+        return None;
+    }
+    let name = SymbolName::new(text.as_bytes()).ok();
+    if name.is_none() {
+        out.add(at, "a symbol has 1 to 23 bytes", "write it like \"BTCUSDT\"");
+    }
+    name
+}
+
+pub(super) fn limits(
+    mut s: Section<'_>,
+    account: Option<Account>,
+    environment: Environment,
+    out: &mut Mistakes<'_>,
+) -> Option<Limits> {
+    let exposure = s.decimal("exposure_max_usdt", 1..=AMOUNT_MAX, out);
+    let price_collar_ppm = s.integer("price_collar_ppm", 1..=500_000, out).unwrap_or(5_000);
+    let open_orders = s.integer("open_orders_max", 1..=200, out).unwrap_or(8);
+    // The venue's own limits (PROTOCOL 6); the local venue of demo and bench may have others.
+    let (most_10s, most_1m) =
+        if environment == Environment::Demo { (1_000_000, 1_000_000) } else { (300, 1_200) };
+    let messages_10s = s.integer("messages_10s_max", 1..=most_10s, out).unwrap_or(150);
+    let messages_1m = s.integer("messages_1m_max", 1..=most_1m, out).unwrap_or(600);
+    let reserve = s.integer("messages_cancel_reserve", 0..=299, out).unwrap_or(30);
+    let ms = |s: &mut Section<'_>, key, default: i64, out: &mut Mistakes<'_>| {
+        s.integer(key, 1..=3_600_000, out).unwrap_or(default) as u64 * MS_NS
+    };
+    let book_age_ns_max = ms(&mut s, "book_age_ms_max", 2_000, out);
+    let feed_delay_ns_max = ms(&mut s, "feed_delay_ms_max", 2_000, out);
+    let mark_age_ns_max = ms(&mut s, "mark_age_ms_max", 5_000, out);
+    let duplicate_ms = s.integer("duplicate_window_ms", 0..=60_000, out).unwrap_or(0);
+    let daily_loss = s.decimal("daily_loss_max_usdt", 1..=AMOUNT_MAX, out);
+    let venue_rejects = s.integer("venue_rejects_max", 1..=1_000, out).unwrap_or(10);
+    if reserve >= messages_10s || reserve >= messages_1m {
+        let what = format!("limits.messages_cancel_reserve = {reserve} leaves nothing for orders");
+        let at = s.place("messages_cancel_reserve");
+        out.add(at, what, "use less than messages_10s_max and messages_1m_max");
+    }
+    if let (Some(loss), Some(account)) = (daily_loss, account)
+        && loss > account.capital
+    {
+        let what = "limits.daily_loss_max_usdt is above the capital";
+        let remedy = format!("use at most {}", show(account.capital));
+        out.add(s.place("daily_loss_max_usdt"), what, remedy);
+    }
+    s.finish(out);
+    let account = account?;
+    let exposure_default = account.capital.saturating_mul(account.leverage_max);
+    Some(Limits {
+        capital: Notional::from_units(account.capital),
+        exposure_max: Notional::from_units(exposure.unwrap_or(exposure_default)),
+        leverage_max_e2: account.leverage_max as u64 * 100,
+        price_collar_ppm,
+        open_orders_max: open_orders as u32,
+        messages_10s_max: messages_10s as u32,
+        messages_1m_max: messages_1m as u32,
+        messages_cancel_reserve: reserve as u32,
+        book_age_ns_max,
+        feed_delay_ns_max,
+        mark_age_ns_max,
+        duplicate_window_ns: duplicate_ms as u64 * MS_NS,
+        // A tenth of the capital a day unless told otherwise.
+        daily_loss_max: Notional::from_units(daily_loss.unwrap_or((account.capital / 10).max(1))),
+        venue_rejects_max: venue_rejects as u32,
+    })
+}
+
+pub(super) fn timing(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Timing {
+    let mut timing = Timing::default();
+    let mut ms = |key: &'static str, low: i64, high: i64, ns: &mut u64| {
+        if let Some(ms) = s.integer(key, low..=high, out) {
+            *ns = ms as u64 * MS_NS;
+        }
+    };
+    ms("ack_timeout_ms", 10, 60_000, &mut timing.ack_timeout_ns);
+    ms("query_interval_ms", 50, 60_000, &mut timing.query_interval_ns);
+    ms("absent_grace_ms", 0, 60_000, &mut timing.absent_grace_ns);
+    ms("feed_age_ms_max", 100, 600_000, &mut timing.feed_age_ns_max);
+    ms("settle_ms", 100, 60_000, &mut timing.settle_ns);
+    ms("command_age_ms_max", 100, 600_000, &mut timing.command_age_ns_max);
+    ms("clock_jump_ms_max", 10, 60_000, &mut timing.clock_jump_ns_max);
+    ms("verdict_age_ms_max", 100, 60_000, &mut timing.verdict_age_ns_max);
+    ms("refusal_pause_ms", 0, 60_000, &mut timing.refusal_pause_ns);
+    s.finish(out);
+    timing
+}
+
+pub(super) fn strategy(
+    mut s: Section<'_>,
+    environment: Environment,
+    out: &mut Mistakes<'_>,
+) -> Option<StrategyConfig> {
+    let text = s.text("name", out);
+    let text = required(text, &s, "name", "\"test\"", out)?;
+    let at = s.place("name");
+    let Some(mut strategy) = StrategyConfig::by_name(text) else {
+        let all = StrategyConfig::NAMES;
+        let remedy = match nearest(text, all) {
+            Some(name) => format!("did you mean \"{name}\"?"),
+            None => format!("use one of {}", all.join(", ")),
+        };
+        out.add(at, format!("there is no strategy \"{text}\""), remedy);
+        return None;
+    };
+    let allowed = environment.bounds().strategies;
+    if !allowed.contains(&text) {
+        let what = format!("strategy \"{text}\" may not run in {}", environment.name());
+        out.add(at, what, format!("use {}", allowed.join(" or ")));
+    }
+    for (key, at, item) in s.entries().filter(|(key, ..)| *key != "name") {
+        setting(&mut strategy, key, at, item, out);
+    }
+    Some(strategy)
+}
+
+/// Sets one key of a strategy.
+fn setting(
+    strategy: &mut StrategyConfig,
+    key: &str,
+    at: usize,
+    item: &Item,
+    out: &mut Mistakes<'_>,
+) {
+    let settings = strategy.settings();
+    let Some(setting) = settings.iter().find(|setting| setting.key == key) else {
+        let keys: Vec<&'static str> = settings.iter().map(|setting| setting.key).collect();
+        let remedy = match other_unit(key, &keys).or_else(|| nearest(key, &keys)) {
+            Some(known) => format!("did you mean {known}?"),
+            None => format!("delete it; {} has {}", strategy.name(), keys.join(", ")),
+        };
+        out.add(at, format!("strategy.{key} is not a known key"), remedy);
+        return;
+    };
+    let value_at = start(item.span());
+    let text = item.as_value().and_then(decimal_text);
+    let value = match (setting.kind, item.as_value()) {
+        (SettingKind::Integer(..), Some(value)) => value.as_integer().map(SettingValue::Integer),
+        (SettingKind::Decimal(..), Some(_)) => text
+            .as_deref()
+            .and_then(|text| parse_decimal(text.as_bytes()).ok())
+            .map(SettingValue::Decimal),
+        (SettingKind::Word(_), Some(value)) => value.as_str().map(SettingValue::Word),
+        (_, None) => None,
+    };
+    let result = value.map_or(Err(SettingError::Kind), |value| strategy.set(key, value));
+    if result.is_err() {
+        let remedy = match setting.kind {
+            SettingKind::Integer(low, high) => format!("use a whole number, {low} to {high}"),
+            SettingKind::Decimal(low, high) => {
+                format!("use a decimal, {} to {}", show(low), show(high))
+            }
+            SettingKind::Word(words) => format!("use one of {}", words.join(", ")),
+        };
+        let what = format!(
+            "strategy.{key} = {} is not possible ({})",
+            item.to_string().trim(),
+            setting.meaning
+        );
+        out.add(value_at, what, remedy);
+    }
+}
+
+pub(super) fn params(mut s: Section<'_>, out: &mut Mistakes<'_>) -> SignalParams {
+    let mut params = engine::signal::DEFAULT_PARAMS;
+    let weights = -10 * SCALE..=10 * SCALE;
+    let hour_ms = 3_600_000;
+    if let Some(weight) = s.decimal("microprice_weight", weights.clone(), out) {
+        params.microprice_weight = weight;
+    }
+    if let Some(weight) = s.decimal("flow_weight", weights, out) {
+        params.flow_weight = weight;
+    }
+    if let Some(ms) = s.integer("flow_half_life_ms", 1..=hour_ms, out) {
+        params.flow_half_life_ns = ms as u64 * MS_NS;
+    }
+    if let Some(ms) = s.integer("variance_half_life_ms", 1..=hour_ms, out) {
+        params.variance_half_life_ns = ms as u64 * MS_NS;
+    }
+    if let Some(threshold) = s.decimal("entry_threshold", 1..=20 * SCALE, out) {
+        params.entry_threshold = threshold;
+    }
+    s.finish(out);
+    params
+}
