@@ -69,5 +69,7 @@ async def main(port, ca_file, secret):
 if __name__ == "__main__":
     try:
         asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+        raise
     except (aiohttp.ClientError, ConnectionError):
-        pass
+        pass  # The exchange hung up: the turn is over.

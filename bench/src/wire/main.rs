@@ -125,12 +125,14 @@ fn run_peer(peer: &Peer, floor: bool) -> Result<()> {
 }
 
 fn measure(options: &Options) -> Result<()> {
+    // Before pinning, which hides the other cores.
+    let machine = bench::timing::machine();
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     if let Some(first) = cores.first() {
         core_affinity::set_for_current(*first);
     }
     let mut bench = Bench::new(cores.len())?;
-    let mut report = Report::new();
+    let mut report = Report::new(machine);
     let gap = Duration::from_micros(options.gap_us);
     for round in 1..=options.rounds {
         for client in &options.clients {

@@ -23,6 +23,7 @@ const AIOHTTP: &str = "aiohttp==3.14.5";
 pub(crate) struct Turn {
     pub(crate) wire_ns: Vec<u64>,
     pub(crate) process_ns: Vec<u64>,
+    pub(crate) parts_ns: [Vec<u64>; shrike::PARTS.len()],
     pub(crate) missed: u64,
 }
 
@@ -133,7 +134,7 @@ impl Bench {
         let mut journal = run.journal()?;
         let round = self.server.round(Role::Order, ticks, gap).with_context(|| run.last_words())?;
         self.server.idle(Duration::from_millis(50))?;
-        let process_ns = journal.take(ticks)?;
+        let times = journal.take(ticks)?;
         rustix::process::kill_process(
             rustix::process::Pid::from_child(&running.0),
             rustix::process::Signal::TERM,
@@ -145,7 +146,12 @@ impl Bench {
         self.server.hang_up();
         drop(running);
         rings::remove_instance(&run.instance).map_err(|error| anyhow::anyhow!("{error}"))?;
-        Ok(Turn { wire_ns: round.wire_ns, process_ns, missed: round.missed })
+        Ok(Turn {
+            wire_ns: round.wire_ns,
+            process_ns: times.whole,
+            parts_ns: times.parts,
+            missed: round.missed,
+        })
     }
 
     /// A Python with aiohttp, made once in the build directory.

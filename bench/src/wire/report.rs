@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::Client;
 use crate::peers::Turn;
+use crate::shrike::PARTS;
 
 /// Samples of one client, all rounds together.
 struct Samples {
@@ -17,12 +18,14 @@ struct Samples {
     missed: u64,
     wire_medians: Vec<u64>,
     process_medians: Vec<u64>,
+    parts: [Vec<u64>; PARTS.len()],
 }
 
 /// All of a run.
 pub(crate) struct Report {
     samples: BTreeMap<&'static str, Samples>,
     skipped: BTreeMap<&'static str, String>,
+    machine: String,
 }
 
 #[derive(Serialize)]
@@ -49,8 +52,8 @@ fn median(values: &[u64]) -> u64 {
 }
 
 impl Report {
-    pub(crate) fn new() -> Self {
-        Self { samples: BTreeMap::new(), skipped: BTreeMap::new() }
+    pub(crate) fn new(machine: String) -> Self {
+        Self { machine, samples: BTreeMap::new(), skipped: BTreeMap::new() }
     }
 
     /// Adds one turn.
@@ -61,12 +64,16 @@ impl Report {
             missed: 0,
             wire_medians: Vec::new(),
             process_medians: Vec::new(),
+            parts: Default::default(),
         });
         for ns in &turn.wire_ns {
             samples.wire.saturating_record(*ns);
         }
         for ns in &turn.process_ns {
             samples.process.saturating_record(*ns);
+        }
+        for (all, part) in samples.parts.iter_mut().zip(&turn.parts_ns) {
+            all.extend(part);
         }
         samples.missed += turn.missed;
         samples.wire_medians.push(median(&turn.wire_ns));
@@ -113,7 +120,7 @@ impl Report {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = writeln!(out, "tick to order over loopback TLS, gap {gap_us} µs");
-        let _ = writeln!(out, "{}", bench::timing::machine());
+        let _ = writeln!(out, "{}", self.machine);
         let _ = writeln!(
             out,
             "\n{:8} {:13} {:>10} {:>10} {:>10} {:>12} {:>8} {:>7}",
@@ -142,6 +149,12 @@ impl Report {
             let _ = writeln!(out, "{client:8} wire {}", list(&samples.wire_medians));
             if samples.process_medians.iter().any(|ns| *ns > 0) {
                 let _ = writeln!(out, "{client:8} in-process {}", list(&samples.process_medians));
+            }
+        }
+        if let Some(samples) = self.samples.get("trader") {
+            let _ = writeln!(out, "\nthe trader's way, p50 in ns:");
+            for ((name, _, _), part) in PARTS.iter().zip(&samples.parts) {
+                let _ = writeln!(out, "  {name:16} {:>7}", median(part));
             }
         }
         let _ = writeln!(out, "\nratios of p50:");

@@ -215,6 +215,8 @@ impl Server {
         let Ok(spin) = accept(&self.config, socket) else { return Ok(None) };
         let mut client =
             Client { role: Role::Rest, spin, input: Vec::new(), streams: String::new() };
+        // The request may have come with the end of the handshake.
+        client.spin.open(&mut client.input)?;
         let deadline = Instant::now() + Duration::from_secs(5);
         while !client.input.windows(4).any(|window| window == b"\r\n\r\n") {
             if Instant::now() > deadline {

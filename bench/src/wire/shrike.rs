@@ -95,25 +95,51 @@ impl Run {
     }
 }
 
+/// Parts of the way, in order, by their two stamps.
+pub(crate) const PARTS: [(&str, Stage, Stage); 7] = [
+    ("tls open", Stage::Read, Stage::Tls),
+    ("frame", Stage::Tls, Stage::Frame),
+    ("decode", Stage::Frame, Stage::Decode),
+    ("engine", Stage::Decode, Stage::Engine),
+    ("encode and sign", Stage::Engine, Stage::Encode),
+    ("frame and seal", Stage::Encode, Stage::WriteCall),
+    ("write()", Stage::WriteCall, Stage::WriteReturn),
+];
+
+/// In-process times of the trader's orders, ns.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) whole: Vec<u64>,
+    pub(crate) parts: [Vec<u64>; PARTS.len()],
+}
+
 impl Journal {
-    /// In-process times of the newest `count` orders since the reader was opened, ns.
-    pub(crate) fn take(&mut self, count: usize) -> Result<Vec<u64>> {
-        let mut times = Vec::with_capacity(count);
+    /// Times of the newest `count` orders since the reader was opened.
+    pub(crate) fn take(&mut self, count: usize) -> Result<Times> {
+        let mut orders = Vec::with_capacity(count);
         loop {
             match self.reader.next() {
                 Next::Item(_, record) => {
                     if let Ok(Event::Stages(stages)) = Event::from_record(&record) {
-                        let ns = stages.between_ns(Stage::Read, Stage::WriteCall, self.tsc_hz);
-                        times.push(ns.context("stage stamps out of order")?);
+                        orders.push(stages);
                     }
                 }
                 Next::Lost { count, .. } => bail!("{count} journal records were overwritten"),
                 Next::Empty => break,
             }
         }
-        if times.len() < count {
-            bail!("only {} of {count} orders are in the journal", times.len());
+        if orders.len() < count {
+            bail!("only {} of {count} orders are in the journal", orders.len());
         }
-        Ok(times.split_off(times.len() - count))
+        let mut times = Times::default();
+        for stages in &orders[orders.len() - count..] {
+            let ns = |from, to| stages.between_ns(from, to, self.tsc_hz);
+            let whole = ns(Stage::Read, Stage::WriteCall).context("stage stamps out of order")?;
+            times.whole.push(whole);
+            for ((_, from, to), part) in PARTS.iter().zip(&mut times.parts) {
+                part.extend(ns(*from, *to));
+            }
+        }
+        Ok(times)
     }
 }

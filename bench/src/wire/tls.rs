@@ -17,13 +17,17 @@ pub(crate) struct Authority {
 /// Makes a self-signed certificate that is its own authority.
 pub(crate) fn authority() -> Result<Authority> {
     let mut ca = rcgen::CertificateParams::new(Vec::new())?;
+    // Two names: OpenSSL takes a certificate whose issuer is its own subject for self-signed.
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "wire bench authority");
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca_key = rcgen::KeyPair::generate()?;
     let ca_certificate = ca.self_signed(&ca_key)?;
     let issuer = rcgen::Issuer::new(ca, ca_key);
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
     let key = rcgen::KeyPair::generate()?;
-    let certificate = rcgen::CertificateParams::new(names)?.signed_by(&key, &issuer)?;
+    let mut server = rcgen::CertificateParams::new(names)?;
+    server.distinguished_name.push(rcgen::DnType::CommonName, "wire bench exchange");
+    let certificate = server.signed_by(&key, &issuer)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let server = ServerConfig::builder()
         .with_no_client_auth()
