@@ -106,6 +106,9 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let api_key = credentials.api_key.text().or_exit(EX_CONFIG)?.to_owned();
     let tls = tls::client_config(config.venue.ca_file.as_deref()).or_exit(EX_CONFIG)?;
     let stop = signals().or_exit(EX_SOFTWARE)?;
+    // Counted before the hot thread's core is taken from the others.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wait = wait(config.hot_loop.wait, cores);
     let core = reserve_core(config.hot_loop.core);
 
     // The control segment's lock first: a second trader must not touch the account.
@@ -146,7 +149,7 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
         from_cold,
         to_cold,
         heart: Arc::clone(&heart),
-        wait: wait(&config),
+        wait,
         turn_budget_ns: config.hot_loop.turn_budget_us * 1_000,
         needs_logon: config.keys.key_type == KeyType::Ed25519,
         tsc_hz,
@@ -209,17 +212,15 @@ fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Res
 }
 
 /// How the loop really waits: a busy loop on the only core would starve what feeds it.
-fn wait(config: &Config) -> Wait {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = config.hot_loop.wait;
-    if wanted == Wait::Busy && cores < 2 {
-        log::warn!(
-            target: "trading",
-            "loop.wait = \"busy\" needs a core of its own and there is {cores}; using \"yield\""
-        );
-        return Wait::Yield;
+fn wait(wanted: Wait, cores: usize) -> Wait {
+    if wanted != Wait::Busy || cores >= 2 {
+        return wanted;
     }
-    wanted
+    log::warn!(
+        target: "trading",
+        "loop.wait = \"busy\" needs a core of its own and there is {cores}; using \"yield\""
+    );
+    Wait::Yield
 }
 
 /// Finds the hot thread's core and keeps this thread, and those it will start, off it.
@@ -278,4 +279,16 @@ fn finish(outcome: &Outcome) -> u8 {
     };
     log::logger().flush();
     code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_loop_needs_a_second_core() {
+        assert_eq!(wait(Wait::Busy, 2), Wait::Busy);
+        assert_eq!(wait(Wait::Busy, 1), Wait::Yield);
+        assert_eq!(wait(Wait::Park, 1), Wait::Park);
+    }
 }

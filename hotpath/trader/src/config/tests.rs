@@ -137,7 +137,10 @@ const CASES: &[Case] = &[
     // Symbols.
     case(
         "[limits]",
-        "[[symbol]]\nname = \"ETHUSDT\"\nqty_max = 1\nnotional_max_usdt = 1\nposition_max = 1\n[limits]",
+        concat!(
+            "[[symbol]]\nname = \"ETHUSDT\"\nqty_max = 1\nnotional_max_usdt = 1\n",
+            "position_max = 1\n[limits]"
+        ),
         "f:25:8",
         "ETHUSDT is given twice",
         "delete one",
