@@ -35,15 +35,18 @@ struct Rig {
     peers: [Peer; schema::LINKS],
     to_hot: rtrb::Producer<ToHot>,
     journal: journal::Reader<Record>,
-    instance: String,
-    _from_hot: rtrb::Consumer<ToCold>,
+    from_hot: rtrb::Consumer<ToCold>,
     _log: rtrb::Consumer<LogEntry>,
+    _instance: Instance,
 }
 
-impl Drop for Rig {
+/// Removes the segments; the last field of [`Rig`], so that their writers are gone by then.
+struct Instance(String);
+
+impl Drop for Instance {
     fn drop(&mut self) {
-        // The writers' locks are this process's own; what cannot be removed now is stale later.
-        let _ = rings::remove_instance(&self.instance);
+        let removed = rings::remove_instance(&self.0);
+        assert!(std::thread::panicking() || removed.is_ok(), "{removed:?}");
     }
 }
 
@@ -164,9 +167,9 @@ impl Rig {
                 .expect("four"),
             to_hot,
             journal,
-            instance,
-            _from_hot: from_hot,
+            from_hot,
             _log: log,
+            _instance: Instance(instance),
         };
         for link in Link::ALL {
             rig.connect(&stand_in, *link);
@@ -336,7 +339,7 @@ fn a_lost_order_link_leaves_armed_and_is_handed_to_the_cold_thread() {
     rig.until("the tick came", |turn| turn.ticks > ticks);
     assert_eq!(rig.turn.parts.desk.sent(), sent, "nothing is sent without a link");
     let mut is_told = false;
-    while let Ok(message) = rig._from_hot.pop() {
+    while let Ok(message) = rig.from_hot.pop() {
         is_told |= matches!(message, ToCold::Lost(slot, _, Some(_)) if slot.link() == Link::Order);
     }
     assert!(is_told);
