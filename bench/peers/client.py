@@ -42,13 +42,16 @@ class BinanceAPIClient:
 
 async def main(port, ca_file, secret):
     context = ssl.create_default_context(cafile=ca_file)
-    connector = aiohttp.TCPConnector(ssl=context)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    connect = lambda: aiohttp.TCPConnector(ssl=context)
+    async with (
+        aiohttp.ClientSession(connector=connect()) as session,
+        aiohttp.ClientSession(connector=connect()) as streams,
+    ):
         client = BinanceAPIClient(session, f"https://127.0.0.1:{port}", "bench", secret)
         async with session.get(f"https://127.0.0.1:{port}/fapi/v1/ping") as response:
             await response.json()
         url = f"wss://127.0.0.1:{port}/public/stream?streams=btcusdt@bookTicker"
-        async with session.ws_connect(url) as ws:
+        async with streams.ws_connect(url) as ws:
             count = 0
             async for msg in ws:
                 if msg.type != aiohttp.WSMsgType.TEXT:
@@ -69,7 +72,7 @@ async def main(port, ca_file, secret):
 if __name__ == "__main__":
     try:
         asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
-    except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+    except (aiohttp.ClientConnectorError, aiohttp.WSServerHandshakeError):
         raise
     except (aiohttp.ClientError, ConnectionError):
         pass  # The exchange hung up: the turn is over.

@@ -2,7 +2,8 @@
 //!
 //! Spins on the market socket; when a record has arrived it is opened and an order of the usual
 //! length, made beforehand, is sealed and written. No JSON, no decision, no signature, no WebSocket
-//! parsing. Nothing that trades can be faster on this machine with these libraries.
+//! parsing. Its order is a signed one; a logged-on session's is about 120 bytes shorter. Nothing that
+//! trades can be much faster on this machine with these libraries.
 
 use std::sync::Arc;
 use std::time::Instant;

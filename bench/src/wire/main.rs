@@ -44,7 +44,7 @@ struct Options {
     #[arg(long, default_value_t = 200)]
     gap_us: u64,
     /// Clients to measure.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Client::Trader, Client::Plain, Client::Python, Client::Floor])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Client::Trader, Client::TraderHmac, Client::Plain, Client::Python, Client::Floor])]
     clients: Vec<Client>,
     /// Writes every figure as JSON to this file too.
     #[arg(long)]
@@ -56,8 +56,10 @@ struct Options {
 /// A client measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Client {
-    /// The trading process of this project.
+    /// The trading process of this project, its order session logged on with an Ed25519 key.
     Trader,
+    /// The same with an HMAC key, which signs every order.
+    TraderHmac,
     /// serde_json, default tungstenite, `format!`.
     Plain,
     /// asyncio and aiohttp, orders by REST.
@@ -70,6 +72,7 @@ impl Client {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Trader => "trader",
+            Self::TraderHmac => "trader-hmac",
             Self::Plain => "plain",
             Self::Python => "python",
             Self::Floor => "floor",
@@ -136,7 +139,7 @@ fn measure(options: &Options) -> Result<()> {
     let gap = Duration::from_micros(options.gap_us);
     for round in 1..=options.rounds {
         for client in &options.clients {
-            eprint!("\rround {round} of {}: {:8}", options.rounds, client.name());
+            eprint!("\rround {round} of {}: {:11}", options.rounds, client.name());
             match bench.turn(*client, options.warm_up, options.ticks, gap) {
                 Ok(turn) => report.add(*client, turn),
                 Err(error) if *client == Client::Python => report.skip(*client, &error),

@@ -61,13 +61,18 @@ impl Bench {
         self.dir.path().join("ca.pem")
     }
 
-    /// A command on the clients' core, where there is more than one.
+    /// A command on the clients' core.
     fn on_core(&self, program: &Path) -> Command {
+        self.on_cores("1", program)
+    }
+
+    /// A command on some cores, where there is more than one; it would else inherit ours.
+    fn on_cores(&self, cores: &str, program: &Path) -> Command {
         if self.cores < 2 {
             return Command::new(program);
         }
         let mut command = Command::new("taskset");
-        command.args(["-c", "1"]).arg(program);
+        command.args(["-c", cores]).arg(program);
         command
     }
 
@@ -79,8 +84,9 @@ impl Bench {
         ticks: usize,
         gap: Duration,
     ) -> Result<Turn> {
-        if client == Client::Trader {
-            return self.trader_turn(warm_up, ticks, gap);
+        if matches!(client, Client::Trader | Client::TraderHmac) {
+            let logs_on = client == Client::Trader;
+            return self.trader_turn(logs_on, warm_up, ticks, gap);
         }
         let out = self.dir.path().join("times");
         let mut command = match client {
@@ -120,9 +126,18 @@ impl Bench {
         Ok(turn)
     }
 
-    fn trader_turn(&mut self, warm_up: usize, ticks: usize, gap: Duration) -> Result<Turn> {
-        let run = shrike::prepare(self.dir.path(), &self.ca_file(), self.port, self.cores)?;
-        let mut command = self.on_core(&run.program);
+    fn trader_turn(
+        &mut self,
+        logs_on: bool,
+        warm_up: usize,
+        ticks: usize,
+        gap: Duration,
+    ) -> Result<Turn> {
+        let run =
+            shrike::prepare(self.dir.path(), &self.ca_file(), self.port, self.cores, logs_on)?;
+        // Not confined to one core as the others are: it pins its hot thread there by itself and
+        // keeps its cold and log threads off it.
+        let mut command = self.on_cores("0,1", &run.program);
         command.arg("--config").arg(&run.config).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&run.console)?);
         let mut running = Running(command.spawn().context("starting the trader")?);

@@ -123,14 +123,14 @@ impl Report {
         let _ = writeln!(out, "{}", self.machine);
         let _ = writeln!(
             out,
-            "\n{:8} {:13} {:>10} {:>10} {:>10} {:>12} {:>8} {:>7}",
+            "\n{:11} {:13} {:>10} {:>10} {:>10} {:>12} {:>8} {:>7}",
             "client", "measure", "p50 µs", "p90 µs", "p99 µs", "max µs", "count", "missed"
         );
         let us = |ns: u64| ns as f64 / 1e3;
         for f in self.figures() {
             let _ = writeln!(
                 out,
-                "{:8} {:13} {:>10.2} {:>10.2} {:>10.2} {:>12.1} {:>8} {:>7}",
+                "{:11} {:13} {:>10.2} {:>10.2} {:>10.2} {:>12.1} {:>8} {:>7}",
                 f.client,
                 f.measure,
                 us(f.p50_ns),
@@ -146,13 +146,14 @@ impl Report {
             let list = |values: &[u64]| {
                 values.iter().map(|ns| format!("{:.2}", us(*ns))).collect::<Vec<_>>().join(" ")
             };
-            let _ = writeln!(out, "{client:8} wire {}", list(&samples.wire_medians));
+            let _ = writeln!(out, "{client:11} wire {}", list(&samples.wire_medians));
             if samples.process_medians.iter().any(|ns| *ns > 0) {
-                let _ = writeln!(out, "{client:8} in-process {}", list(&samples.process_medians));
+                let _ = writeln!(out, "{client:11} in-process {}", list(&samples.process_medians));
             }
         }
-        if let Some(samples) = self.samples.get("trader") {
-            let _ = writeln!(out, "\nthe trader's way, p50 in ns:");
+        for client in ["trader", "trader-hmac"] {
+            let Some(samples) = self.samples.get(client) else { continue };
+            let _ = writeln!(out, "\nthe way through {client}, p50 in ns:");
             for ((name, _, _), part) in PARTS.iter().zip(&samples.parts) {
                 let _ = writeln!(out, "  {name:16} {:>7}", median(part));
             }
@@ -161,11 +162,12 @@ impl Report {
         for (what, measure, over, under) in [
             ("straightforward Rust / trader", "in-process", "plain", "trader"),
             ("straightforward Rust / trader", "wire-to-wire", "plain", "trader"),
+            ("straightforward Rust / trader-hmac", "in-process", "plain", "trader-hmac"),
             ("Python / trader", "wire-to-wire", "python", "trader"),
             ("trader / floor", "wire-to-wire", "trader", "floor"),
         ] {
             if let (Some(over), Some(under)) = (self.p50(over, measure), self.p50(under, measure)) {
-                let _ = writeln!(out, "  {what:30} {measure:13} {:.2}", over / under);
+                let _ = writeln!(out, "  {what:35} {measure:13} {:.2}", over / under);
             }
         }
         for (client, reason) in &self.skipped {

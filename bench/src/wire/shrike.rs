@@ -25,7 +25,13 @@ pub(crate) struct Journal {
 }
 
 /// Writes the configuration; the trader's binary is the one beside this one.
-pub(crate) fn prepare(dir: &Path, ca_file: &Path, port: u16, cores: usize) -> Result<Run> {
+pub(crate) fn prepare(
+    dir: &Path,
+    ca_file: &Path,
+    port: u16,
+    cores: usize,
+    logs_on: bool,
+) -> Result<Run> {
     let program = std::env::current_exe()?.with_file_name("trader");
     if !program.exists() {
         bail!("{} is missing: `cargo build --release -p trader` first", program.display());
@@ -35,7 +41,13 @@ pub(crate) fn prepare(dir: &Path, ca_file: &Path, port: u16, cores: usize) -> Re
         std::fs::read_to_string(root.join("config/demo.toml")).context("config/demo.toml")?;
     let mut config: DocumentMut = text.parse().context("config/demo.toml")?;
     let instance = format!("wire-{}", std::process::id());
-    for (name, text) in [("api_key", "bench"), ("api_secret", SECRET)] {
+    let secret = if logs_on {
+        rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)?.serialize_pem()
+    } else {
+        SECRET.to_owned()
+    };
+    config["keys"]["key_type"] = value(if logs_on { "ed25519" } else { "hmac" });
+    for (name, text) in [("api_key", "bench"), ("api_secret", secret.as_str())] {
         let path = dir.join(name);
         std::fs::write(&path, text)?;
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
