@@ -267,7 +267,8 @@ fn a_broken_configuration_is_refused_with_line_and_remedy() {
     let file = dir.path().join("broken.toml");
     let good = super::arrows::root().join("config/demo.toml");
     let text_of = std::fs::read_to_string(good).expect("config/demo.toml");
-    let broken = text_of.replace("turn_budget_us", "turn_budget_ms").replace("\"yield\"", "\"nap\"");
+    let broken =
+        text_of.replace("turn_budget_us", "turn_budget_ms").replace("\"yield\"", "\"nap\"");
     assert_ne!(text_of, broken);
     std::fs::write(&file, broken).expect("a file");
     let output =

@@ -143,7 +143,7 @@ fn describe(event: &Event, info: &RunInfo) -> Option<(&'static str, String)> {
         Event::Report(r) if r.exec_type == ExecType::Trade => {
             let maker = if r.is_maker { "maker" } else { "taker" };
             let (side, symbol) = (r.side, name(r.symbol));
-            let money = format!("pnl {} fee {}", r.realized_pnl, r.commission);
+            let money = format!("pnl {:.2}", r.realized_pnl.to_f64());
             Some((
                 "fill",
                 format!("{side} {} {symbol} @ {} {maker} {money}", r.last_qty, r.last_price),
