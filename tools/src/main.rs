@@ -29,6 +29,7 @@ mod stop;
 mod terminal;
 mod up;
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
@@ -40,7 +41,7 @@ use cli::{CheckConfigArgs, Cli, Verb};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let exit = match Cli::try_parse() {
+    let exit = match Cli::try_parse_from(arguments(std::env::args_os())) {
         Ok(cli) => run(&cli.verb).unwrap_or_else(|failure| {
             if failure.exit != Exit::Ok {
                 eprintln!("shrike: {failure}");
@@ -57,6 +58,16 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit.code())
+}
+
+/// The arguments as given, without the `--` of `cargo demo -- --seconds 60`: the alias ends with
+/// the verb, so that cargo hands the `--` on.
+fn arguments(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = given.collect();
+    if arguments.len() > 2 && arguments[1] == "demo" && arguments[2] == "--" {
+        arguments.remove(2);
+    }
+    arguments
 }
 
 fn run(verb: &Verb) -> Result<Exit, Failure> {
@@ -84,4 +95,21 @@ fn check_config(args: &CheckConfigArgs) -> Result<Exit, Failure> {
         format!("cannot start {}: {error}", program.display()),
         "build it: cargo build --release --bins",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(given: &[&str], expected: &[&str]) {
+        assert_eq!(arguments(given.iter().map(OsString::from)), expected);
+    }
+
+    #[test]
+    fn the_dashes_of_the_cargo_alias_are_not_an_argument() {
+        check(&["shrike", "demo", "--", "--seconds", "5"], &["shrike", "demo", "--seconds", "5"]);
+        check(&["shrike", "demo", "--seconds", "5"], &["shrike", "demo", "--seconds", "5"]);
+        check(&["shrike", "child", "--", "trader"], &["shrike", "child", "--", "trader"]);
+    }
 }
