@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use persist::testing::Postgres;
@@ -31,10 +32,14 @@ fn data(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// One system at a time: side by side they would fight over two cores and test the scheduler.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A demo in the background, ended when dropped.
 struct Demo {
     child: Child,
     dir: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Drop for Demo {
@@ -52,6 +57,7 @@ impl Drop for Demo {
 
 impl Demo {
     fn start(arguments: &[&str], database: Option<&str>) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().expect("a temporary folder");
         let out = std::fs::File::create(dir.path().join("out")).expect("a file for the output");
         let mut command = Command::new(binary("shrike"));
@@ -63,7 +69,7 @@ impl Demo {
             command.env("DATABASE_URL", url);
         }
         let child = command.spawn().expect("shrike starts");
-        Self { child, dir }
+        Self { child, dir, _turn: turn }
     }
 
     fn run_dir(&self) -> PathBuf {
@@ -146,7 +152,7 @@ impl Demo {
         command.env_remove("DATABASE_URL").output().expect("shrike starts")
     }
 
-    /// Trading-state changes the journal holds, as `from→to (reason)`.
+    /// The run's SQLite file.
     fn database(&self) -> rusqlite::Connection {
         let path = std::fs::read_dir(self.run_dir())
             .expect("the run's folder")
