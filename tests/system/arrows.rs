@@ -91,6 +91,10 @@ fn engine_uses_nothing_that_touches_the_world() {
         assert!(ENGINE_DEPENDENCIES.contains(&dependency.as_str()), "engine uses {dependency}");
     }
     for source in super::tidy::sources(&root().join(folder).join("src")) {
+        // Its tests read recorded tapes.
+        if super::tidy::is_test(&source.display().to_string()) {
+            continue;
+        }
         let text = std::fs::read_to_string(&source).expect("a source file is readable");
         for word in ["std::time", "std::net", "std::fs", "std::env", "SystemTime", "Instant::now"] {
             assert!(!text.contains(word), "{}: engine must not use {word}", source.display());

@@ -44,7 +44,10 @@ struct Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // TERM lets the demo end its own children; it may have ended already.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // TERM lets the demo end its own children.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let deadline = Instant::now() + Duration::from_secs(30);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {

@@ -45,8 +45,10 @@ fn all() -> Vec<(String, String)> {
     files
 }
 
-fn is_test(name: &str) -> bool {
-    name.contains("/tests/") || name.ends_with("tests.rs") || name.contains("tests/")
+/// Whether a source file holds tests alone.
+pub(crate) fn is_test(name: &str) -> bool {
+    let name = name.rsplit_once("/src/").map_or(name, |(_, inside)| inside);
+    name.contains("tests/") || name.ends_with("tests.rs")
 }
 
 #[test]
