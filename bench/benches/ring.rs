@@ -5,6 +5,7 @@
 //! to two cores. Ours run over real shared-memory segments; rtrb and crossbeam are in-process, which
 //! is the easier job.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -93,16 +94,19 @@ impl Make for Journal {
 }
 
 /// In-process queues hand one of their ends to the other thread through a slot.
-struct Rtrb(std::sync::Mutex<(Option<rtrb::Producer<Record>>, Option<rtrb::Consumer<Record>>)>);
+struct Rtrb {
+    producer: Mutex<Option<rtrb::Producer<Record>>>,
+    consumer: Mutex<Option<rtrb::Consumer<Record>>>,
+}
 impl Rtrb {
     fn new() -> Self {
         let (producer, consumer) = rtrb::RingBuffer::new(SLOTS);
-        Self(std::sync::Mutex::new((Some(producer), Some(consumer))))
+        Self { producer: Mutex::new(Some(producer)), consumer: Mutex::new(Some(consumer)) }
     }
 }
 impl Make for Rtrb {
     fn sender(&self) -> Box<dyn FnMut(u64)> {
-        let mut producer = self.0.lock().expect("not poisoned").0.take().expect("taken once");
+        let mut producer = self.producer.lock().expect("not poisoned").take().expect("taken once");
         Box::new(move |value| {
             let mut record = Record { at_ns: value, ..Record::default() };
             while let Err(rtrb::PushError::Full(back)) = producer.push(record) {
@@ -112,7 +116,7 @@ impl Make for Rtrb {
         })
     }
     fn receiver(&self) -> Box<dyn FnMut() -> Option<u64>> {
-        let mut consumer = self.0.lock().expect("not poisoned").1.take().expect("taken once");
+        let mut consumer = self.consumer.lock().expect("not poisoned").take().expect("taken once");
         Box::new(move || consumer.pop().ok().map(|record| record.at_ns))
     }
 }
