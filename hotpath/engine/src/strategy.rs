@@ -1,4 +1,4 @@
-//! Strategies: modules chosen at start. A new one is one file and one line in [`strategies`].
+//! Strategies: modules chosen at start. A new one is one file and one line in `strategies!`.
 //!
 //! A strategy sees a [`View`] of one symbol and answers with [`Intent`]s. It holds no money and no
 //! orders: position and working orders are the engine's, so a strategy cannot be wrong about them.

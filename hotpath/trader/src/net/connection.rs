@@ -3,7 +3,7 @@
 //! One [`Connection::receive`] is one `read()`; plain text is copied once, from rustls into the
 //! [`Inbox`], and parsed where it lies. A frame to be sent is built in the caller's buffer, sealed,
 //! and written by one `write()`; what the kernel does not take stays in rustls, bounded by
-//! [`PENDING_BYTES_MAX`], and goes out when the socket is writable again.
+//! `PENDING_BYTES_MAX`, and goes out when the socket is writable again.
 //!
 //! rustls allocates one block per record opened and one per record sealed: both calls run in
 //! [`alloc::tls_scope`], whose count is published. Its own record layer would remove them
