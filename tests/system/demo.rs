@@ -12,7 +12,7 @@ use serde_json::Value;
 const DEMO_WAIT: Duration = Duration::from_secs(240);
 
 /// Binaries of the profile this test was built with; `cargo ci` builds them before it tests.
-fn binary(name: &str) -> PathBuf {
+pub(super) fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("the test has a path");
     let folder = own.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     let path = folder.join(name);
@@ -33,10 +33,10 @@ fn data(name: &str) -> Option<PathBuf> {
 }
 
 /// One system at a time: side by side they would fight over two cores and test the scheduler.
-static TURN: Mutex<()> = Mutex::new(());
+pub(super) static TURN: Mutex<()> = Mutex::new(());
 
 /// A demo in the background, ended when dropped.
-struct Demo {
+pub(super) struct Demo {
     child: Child,
     dir: tempfile::TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -59,7 +59,7 @@ impl Drop for Demo {
 }
 
 impl Demo {
-    fn start(arguments: &[&str], database: Option<&str>) -> Self {
+    pub(super) fn start(arguments: &[&str], database: Option<&str>) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().expect("a temporary folder");
         let out = std::fs::File::create(dir.path().join("out")).expect("a file for the output");
@@ -79,7 +79,7 @@ impl Demo {
         self.dir.path().join("run")
     }
 
-    fn output(&self) -> String {
+    pub(super) fn output(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("out")).unwrap_or_default()
     }
 
@@ -97,7 +97,7 @@ impl Demo {
     }
 
     /// Waits for words in the demo's output.
-    fn wait_for(&mut self, words: &str) {
+    pub(super) fn wait_for(&mut self, words: &str) {
         let deadline = Instant::now() + DEMO_WAIT;
         while !self.output().contains(words) {
             let ended = self.child.try_wait().expect("the child can be asked");
@@ -108,7 +108,7 @@ impl Demo {
     }
 
     /// Waits for the end, which must be clean.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         let deadline = Instant::now() + DEMO_WAIT;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
@@ -118,6 +118,13 @@ impl Demo {
             std::thread::sleep(Duration::from_millis(50));
         };
         assert!(status.success(), "{status}:\n{}", self.output());
+        let prefix = format!("shrike-{}-", self.instance());
+        let shared = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+        let left: Vec<_> = shared
+            .map(|entry| entry.file_name())
+            .filter(|name| name.to_string_lossy().starts_with(&prefix))
+            .collect();
+        assert!(left.is_empty(), "left in /dev/shm: {left:?}");
     }
 
     /// Process ids of the demo's children that run this program.
@@ -141,7 +148,7 @@ impl Demo {
     }
 
     /// Fills and orders of the venue's ledger.
-    fn ledger_counts(&self) -> (usize, usize) {
+    pub(super) fn ledger_counts(&self) -> (usize, usize) {
         let ledger = self.json("ledger.json");
         let account = ledger.get("accounts").and_then(|all| all.get(0)).unwrap_or(&ledger);
         let count = |name: &str| account[name].as_array().map_or(0, Vec::len);
@@ -167,7 +174,7 @@ impl Demo {
     }
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
