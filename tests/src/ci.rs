@@ -78,12 +78,17 @@ impl Root {
     /// Runs a command to its end with its output shown.
     fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
         println!("+ {program} {}", arguments.join(" "));
-        let status = Command::new(program)
-            .args(arguments)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .status()
-            .with_context(|| format!("cannot start {program}"))?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.dir).stdin(Stdio::null());
+        // What `cargo run` says of this package would make build scripts run again that a person's
+        // own `cargo build` has run.
+        for (key, _) in std::env::vars_os() {
+            let name = key.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&key);
+            }
+        }
+        let status = command.status().with_context(|| format!("cannot start {program}"))?;
         if !status.success() {
             bail!("`{program} {}` ended with {status}", arguments.join(" "));
         }

@@ -63,6 +63,14 @@ fn build(cargo: &Path, directory: &Path, names: &[&str]) -> Result<(), Failure> 
     for name in names {
         command.args(["--bin", name]);
     }
+    // What `cargo run` says of this package would make build scripts of others run again, and with
+    // them half of the tree be built again, in turn here and there.
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&key);
+        }
+    }
     let status = command.status();
     match status {
         Ok(status) if status.success() => Ok(()),
