@@ -56,7 +56,7 @@ pub struct Snapshot {
 /// The account, and the fills that were missed.
 #[derive(Debug, Default)]
 pub struct Reconciliation {
-    /// Fills since the time asked for, as reports, in the order of their trade ids.
+    /// What was missed, as reports: fills in the order of their trade ids, then orders' ends.
     pub missed: Vec<ExecutionReport>,
     /// The account.
     pub truth: Truth,
@@ -65,7 +65,7 @@ pub struct Reconciliation {
 /// From where on fills may have been missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missed {
-    /// When the user stream was last heard.
+    /// When the user stream, or the trader before, was last heard.
     pub since: WallNs,
     /// Newest trade reported, by symbol; zero if none was.
     pub last: [TradeId; SYMBOLS_MAX],

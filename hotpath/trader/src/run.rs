@@ -16,7 +16,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use schema::{BootEpoch, Event, Record, SymbolName};
 
 use crate::cold::start::{self, Listed};
-use crate::cold::{Rest, Supervisor};
+use crate::cold::{Left, Rest, Supervisor};
 use crate::config::{self, Config, KeyType, Wait, keys};
 use crate::desk::Desk;
 use crate::gate::Gate;
@@ -129,6 +129,8 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let engine = engine(&config, &listed, identity).or_exit(EX_CONFIG)?;
     let tsc_hz = tsc::calibrate();
     let info = run_info(&config, &listed, tsc_hz);
+    let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
+    let left = Left::read(&config.instance, &names);
     let rings = Rings::create(&config, identity, &info)?;
 
     let (log_in, log_out) = rtrb::RingBuffer::new(LOG_ENTRIES);
@@ -136,7 +138,6 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let (to_hot, from_cold) = rtrb::RingBuffer::new(MESSAGES);
     let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
     let heart = Arc::new(AtomicU64::new(0));
-    let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
     let mut desk = Desk::new(engine, Gate::new(encoder), Journal::new(rings.journal), log_in);
     desk.record(tsc::now(), &Event::Boot(BootEpoch(identity.boot_epoch), tsc::wall()));
     let parts = Parts {
@@ -155,9 +156,10 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
         tsc_hz,
         flatten_on_stop: config.stop.flatten_on_stop,
         stop_timeout_ns: config.stop.timeout_ms * 1_000_000,
+        left: left.as_ref().map(|left| left.missed),
     };
     let mut supervisor =
-        Supervisor::new(Arc::clone(&config), rest, tls, to_hot, from_hot, heart, stop)
+        Supervisor::new(Arc::clone(&config), rest, tls, to_hot, from_hot, heart, stop, left)
             .or_exit(EX_SOFTWARE)?;
     let outcome = supervise(&mut supervisor, parts, core).or_exit(EX_SOFTWARE)?;
     log_thread.stop();

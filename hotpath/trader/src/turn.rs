@@ -72,6 +72,8 @@ pub struct Parts {
     pub flatten_on_stop: bool,
     /// How long the end waits for confirmations, ns.
     pub stop_timeout_ns: u64,
+    /// What a trader before this one may not have heard.
+    pub left: Option<Missed>,
 }
 
 /// How the loop ended.
@@ -122,7 +124,6 @@ impl Turn {
     pub fn new(parts: Parts) -> Self {
         let now = tsc::now();
         Self {
-            parts,
             depth: DepthBuf::new(),
             status: Box::default(),
             now,
@@ -137,12 +138,13 @@ impl Turn {
             is_proved: [false; SLOTS],
             is_snapshot_asked: [false; schema::SYMBOLS_MAX],
             is_reconcile_asked: false,
-            user_lost_at: None,
+            user_lost_at: parts.left.map(|left| left.since),
             user_seen_at: now.wall,
-            last_trades: [TradeId(0); schema::SYMBOLS_MAX],
+            last_trades: parts.left.map_or_else(Default::default, |left| left.last),
             journal_told: 0,
             ending: Ending::No,
             nonce: now.wall.0 as u64 | 1,
+            parts,
         }
     }
 
@@ -275,6 +277,7 @@ impl Turn {
             ToHot::NoSnapshot(symbol) => self.is_snapshot_asked[symbol.index()] = false,
             ToHot::Reconciled(reconciliation) => {
                 for report in &reconciliation.missed {
+                    self.note_trade(report);
                     self.apply(&Input::Report(report), WallNs(0));
                 }
                 self.apply(&Input::Reconciled(&reconciliation.truth), WallNs(0));

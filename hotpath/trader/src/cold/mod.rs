@@ -5,10 +5,12 @@
 //! delays neither a reconnect nor the watchdog.
 
 pub mod dial;
+pub mod left;
 pub mod reconcile;
 pub mod rest;
 pub mod start;
 pub mod supervisor;
 
+pub use left::Left;
 pub use rest::{CallError, Rest};
 pub use supervisor::Supervisor;

@@ -7,9 +7,11 @@ use binance::rest::{
 };
 use engine::Truth;
 use schema::{
-    DepthBuf, ExecType, ExecutionReport, OrderStatus, PositionDelta, Qty, SymbolId, SymbolName,
+    DepthBuf, ExecType, ExecutionReport, Notional, OrderStatus, PositionDelta, Price, Qty,
+    SymbolId, SymbolName, TradeId, WallNs,
 };
 
+use super::left::Left;
 use super::rest::Rest;
 use crate::queues::{Missed, Reconciliation, Snapshot};
 use crate::tsc;
@@ -17,8 +19,11 @@ use crate::tsc;
 /// How far before the last frame fills are looked for where no trade id is known: the clocks may
 /// differ by nearly a second, and a repeated report is booked once.
 const OVERLAP_MS: i64 = 2_000;
+/// How far back the venue looks by time (7 days), less an hour.
+const LOOK_BACK_MS: i64 = (7 * 24 - 1) * 3_600_000;
 
-/// Asks for account, positions, open orders and, if some may be missing, the fills since then.
+/// Asks for account, positions, open orders and, if some may be missing, the fills since then and
+/// the ends of orders an earlier trader left.
 ///
 /// # Errors
 /// If any answer is missing; half a truth is none.
@@ -26,6 +31,7 @@ pub fn reconcile(
     rest: &Rest,
     symbols: &[SymbolName],
     missed_since: Option<Missed>,
+    left: Option<&Left>,
 ) -> anyhow::Result<Reconciliation> {
     let mut truth = Truth { requested_at: tsc::mono(), ..Truth::default() };
     let body = rest.signed("/fapi/v3/account", &[])?;
@@ -55,6 +61,9 @@ pub fn reconcile(
         truth.open_orders.extend(orders.iter().map(|order| open_order(symbol, order)));
         if let Some(from) = missed_since {
             fills(rest, symbol, &text, &from, &mut missed)?;
+        }
+        if let Some(left) = left {
+            ends(rest, symbol, &text, left, &mut missed)?;
         }
     }
     Ok(Reconciliation { missed, truth })
@@ -86,7 +95,7 @@ fn fills(
     // A trade id is exact; a time is for symbols that have not traded yet. Not both (PROTOCOL 3.6).
     let last = from.last.get(symbol.index()).map_or(0, |id| id.0);
     let (key, value) = match last {
-        0 => ("startTime", from.since.ms() - OVERLAP_MS),
+        0 => ("startTime", start_ms(from.since)),
         id => ("fromId", id + 1),
     };
     let value = value.to_string();
@@ -109,6 +118,78 @@ fn fills(
         }
     }
     Ok(())
+}
+
+/// Where a look by time begins.
+fn start_ms(since: WallNs) -> i64 {
+    (since.ms() - OVERLAP_MS).max(tsc::wall().ms() - LOOK_BACK_MS)
+}
+
+/// Reports of the ends of orders that an earlier trader sent and did not hear of. Those that were
+/// filled are told by their fills.
+fn ends(
+    rest: &Rest,
+    symbol: SymbolId,
+    name: &str,
+    left: &Left,
+    out: &mut Vec<ExecutionReport>,
+) -> anyhow::Result<()> {
+    let start = start_ms(left.missed.since).to_string();
+    let params = [("symbol", name), ("startTime", start.as_str()), ("limit", "1000")];
+    let body = rest.signed("/fapi/v1/allOrders", &params)?;
+    let mut orders = parse_open_orders(&body).context("allOrders")?;
+    let unfinished = left.unfinished.iter().filter(|(of, _)| *of == symbol).map(|(_, id)| *id);
+    for id in unfinished {
+        if orders.iter().any(|order| order.client_order_id == id) {
+            continue;
+        }
+        let text = id.to_string();
+        let params = [("symbol", name), ("origClientOrderId", text.as_str())];
+        match rest.signed("/fapi/v1/order", &params) {
+            Ok(body) => orders.push(parse_order(&body).context("order")?),
+            // It never reached the venue, or was refused there.
+            Err(error) if error.code() == -2013 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let unheard = |order: &&OpenOrder| {
+        order.status.is_terminal() && !left.ended.contains(&(symbol, order.venue_order_id))
+    };
+    out.extend(orders.iter().filter(unheard).filter_map(|order| end(symbol, order)));
+    Ok(())
+}
+
+/// The report an order's end would have come with.
+fn end(symbol: SymbolId, order: &OpenOrder) -> Option<ExecutionReport> {
+    let exec_type = match order.status {
+        OrderStatus::Canceled => ExecType::Canceled,
+        OrderStatus::Expired | OrderStatus::ExpiredInMatch => ExecType::Expired,
+        OrderStatus::Rejected => ExecType::Rejected,
+        _ => return None,
+    };
+    Some(ExecutionReport {
+        symbol,
+        client_order_id: order.client_order_id,
+        venue_order_id: order.venue_order_id,
+        side: order.side,
+        order_type: order.order_type,
+        time_in_force: order.time_in_force,
+        exec_type,
+        status: order.status,
+        price: order.price,
+        qty: order.qty,
+        last_qty: Qty::ZERO,
+        last_price: Price::ZERO,
+        cum_qty: order.cum_qty,
+        commission: Notional::ZERO,
+        realized_pnl: Notional::ZERO,
+        trade_id: TradeId(0),
+        is_maker: false,
+        reduce_only: order.reduce_only,
+        expiry_reason: 0,
+        transaction_time: order.update_time,
+        event_time: order.update_time,
+    })
 }
 
 /// The report a fill would have come with; `later` are the fills after it.
@@ -162,9 +243,7 @@ pub fn snapshot(rest: &Rest, symbol: SymbolId, name: &SymbolName) -> anyhow::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schema::{
-        ClientOrderId, Notional, OrderType, Price, Side, TimeInForce, TradeId, VenueOrderId, WallNs,
-    };
+    use schema::{ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId};
 
     #[test]
     fn reports_of_missed_fills_count_up_to_what_the_order_has() {

@@ -13,6 +13,7 @@ use schema::{LAYOUT_HASH, SignalParams, SymbolId, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
 use super::dial::{Schedule, connect};
+use super::left::Left;
 use super::reconcile::{reconcile, snapshot};
 use super::rest::{Method, Rest, Security};
 use crate::config::Config;
@@ -86,6 +87,7 @@ impl Supervisor {
         from_hot: rtrb::Consumer<ToCold>,
         heart: Arc<AtomicU64>,
         stop: Arc<AtomicBool>,
+        left: Option<Left>,
     ) -> anyhow::Result<Self> {
         let (jobs, todo) = unbounded();
         let (done_in, done) = unbounded();
@@ -93,7 +95,7 @@ impl Supervisor {
         let (worker_rest, worker_done) = (Arc::clone(&rest), done_in.clone());
         std::thread::Builder::new()
             .name("rest".to_owned())
-            .spawn(move || work(&worker_rest, &names, &todo, &worker_done))
+            .spawn(move || work(&worker_rest, &names, &todo, &worker_done, left))
             .context("cannot start the REST thread")?;
         let now = Instant::now();
         let wanted = |index: usize| {
@@ -227,7 +229,7 @@ impl Supervisor {
             Done::Reconciled(Ok(reconciliation), _) => {
                 log::info!(
                     target: "trading",
-                    "account: wallet {} USDT, {} open orders, {} fills looked up",
+                    "account: wallet {} USDT, {} open orders, {} reports made up for",
                     reconciliation.truth.wallet,
                     reconciliation.truth.open_orders.len(),
                     reconciliation.missed.len(),
@@ -328,14 +330,26 @@ fn newer<T: rings::Plain>(source: &mut Option<(u64, latest::Reader<T>)>) -> Opti
 }
 
 /// The REST worker: one job after the other.
-fn work(rest: &Rest, names: &[SymbolName], todo: &Receiver<Job>, done: &Sender<Done>) {
+fn work(
+    rest: &Rest,
+    names: &[SymbolName],
+    todo: &Receiver<Job>,
+    done: &Sender<Done>,
+    mut left: Option<Left>,
+) {
     for job in todo {
         let result = match job {
             Job::Snapshot(symbol) => {
                 let Some(name) = names.get(symbol.index()) else { continue };
                 Done::Snapshot(symbol, snapshot(rest, symbol, name))
             }
-            Job::Reconcile(missed) => Done::Reconciled(reconcile(rest, names, missed), missed),
+            Job::Reconcile(missed) => {
+                let result = reconcile(rest, names, missed, left.as_ref());
+                if result.is_ok() {
+                    left = None;
+                }
+                Done::Reconciled(result, missed)
+            }
             Job::KeepAlive => {
                 match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
                     Ok(_) => continue,

@@ -4,7 +4,10 @@ use binance::{DecodeError, MarketFrame, SymbolTable, UserFrame};
 use binance::{decode_market, decode_reply, decode_user};
 use engine::Input;
 use rings::broadcast;
-use schema::{DepthBuf, DepthHead, Event, Link, MonoNs, OrderReply, Record, Side, Stage, WallNs};
+use schema::{
+    DepthBuf, DepthHead, Event, ExecutionReport, Link, MonoNs, OrderReply, Record, Side, Stage,
+    WallNs,
+};
 
 use super::Turn;
 use crate::gate::LOGON_REQUEST;
@@ -117,9 +120,7 @@ impl Turn {
         let none = WallNs(0);
         match frame {
             UserFrame::Report(report) => {
-                if let Some(last) = self.last_trades.get_mut(report.symbol.index()) {
-                    *last = (*last).max(report.trade_id);
-                }
+                self.note_trade(report);
                 self.apply(&Input::Report(report), none);
             }
             UserFrame::TradeLite(trade) => self.apply(&Input::TradeLite(trade), none),
@@ -127,6 +128,12 @@ impl Turn {
             // The next dial asks for a new key; reconciliation finds what was missed.
             UserFrame::ListenKeyExpired => self.lose(slot, LinkError::ListenKey),
             _ => {}
+        }
+    }
+
+    pub(super) fn note_trade(&mut self, report: &ExecutionReport) {
+        if let Some(last) = self.last_trades.get_mut(report.symbol.index()) {
+            *last = (*last).max(report.trade_id);
         }
     }
 

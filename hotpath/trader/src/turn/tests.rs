@@ -154,6 +154,7 @@ impl Rig {
             tsc_hz: tsc::calibrate(),
             flatten_on_stop: false,
             stop_timeout_ns: 5_000_000_000,
+            left: None,
         };
         let stand_in = StandIn::new();
         let mut rig = Self {

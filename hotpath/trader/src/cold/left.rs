@@ -1,0 +1,255 @@
+//! What a trader that died may have left unheard, read from its journal.
+//!
+//! Between the last record and its end an order may have gone out, been filled or come to its end.
+//! The next trader asks the venue for exactly that before it arms, so that the record has every
+//! order and every fill once, whoever was killed when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rings::{Next, journal};
+use schema::{
+    ClientOrderId, Event, LAYOUT_HASH, Record, RequestId, RunInfo, SYMBOLS_MAX, SymbolId,
+    SymbolName, TradeId, VenueOrderId, WallNs,
+};
+use zerocopy::FromBytes as _;
+
+use crate::queues::Missed;
+
+/// Orders of unknown end that are asked for one by one: the newest, more than can be live.
+const UNFINISHED_MAX: usize = 256;
+
+/// What is known of the trader before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// From where on fills, and orders nobody knows of, may be missing.
+    pub missed: Missed,
+    /// Orders whose end was not heard.
+    pub unfinished: Vec<(SymbolId, ClientOrderId)>,
+    /// Orders whose end was heard.
+    pub ended: BTreeSet<(SymbolId, VenueOrderId)>,
+}
+
+impl Left {
+    /// Reads the journal an earlier trader of this instance left; `None` without one.
+    pub fn read(instance: &str, symbols: &[SymbolName]) -> Option<Self> {
+        let mut reader = journal::Reader::<Record>::open_at_oldest(instance, LAYOUT_HASH).ok()?;
+        let info = reader.info();
+        let (info, _) = RunInfo::read_from_prefix(&info).ok()?;
+        let names: Vec<SymbolName> = info.symbols().iter().map(|symbol| symbol.name).collect();
+        let mut gathered = Gathered::default();
+        loop {
+            match reader.next() {
+                Next::Item(_, record) => gathered.take(&record),
+                Next::Lost { .. } => {}
+                Next::Empty => break,
+            }
+        }
+        gathered.finish(&names, symbols)
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    wall: WallNs,
+    last: BTreeMap<SymbolId, TradeId>,
+    live: BTreeMap<ClientOrderId, SymbolId>,
+    requests: BTreeMap<RequestId, ClientOrderId>,
+    ended: BTreeSet<(SymbolId, VenueOrderId)>,
+}
+
+impl Gathered {
+    fn take(&mut self, record: &Record) {
+        match Event::from_record(record) {
+            Ok(Event::Boot(_, wall)) => {
+                // Request ids begin anew with every boot.
+                self.requests.clear();
+                self.heard(wall);
+            }
+            Ok(Event::State(change)) => self.heard(change.wall),
+            Ok(Event::Decision(decision)) => {
+                let order = decision.order;
+                self.live.insert(order.client_order_id, order.symbol);
+                self.requests.insert(decision.request_id, order.client_order_id);
+            }
+            Ok(Event::Reply(reply)) => {
+                let is_refused = reply.status != 200 && reply.status < 500 && reply.code < -1_099;
+                if let Some(id) = self.requests.remove(&reply.request_id)
+                    && is_refused
+                {
+                    self.live.remove(&id);
+                }
+            }
+            Ok(Event::Report(report)) => {
+                self.heard(report.transaction_time);
+                let last = self.last.entry(report.symbol).or_default();
+                *last = (*last).max(report.trade_id);
+                if report.status.is_terminal() {
+                    self.live.remove(&report.client_order_id);
+                    self.ended.insert((report.symbol, report.venue_order_id));
+                } else if report.client_order_id != ClientOrderId::NONE {
+                    self.live.insert(report.client_order_id, report.symbol);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn heard(&mut self, wall: WallNs) {
+        self.wall = self.wall.max(wall);
+    }
+
+    /// Symbols are numbered anew by every configuration: by their names they stay the same.
+    fn finish(self, names: &[SymbolName], symbols: &[SymbolName]) -> Option<Left> {
+        if self.wall == WallNs(0) {
+            return None;
+        }
+        let now_called = |old: SymbolId| {
+            let name = names.get(old.index())?;
+            let index = symbols.iter().position(|symbol| symbol == name)?;
+            Some(SymbolId(index as u16))
+        };
+        let mut last = [TradeId(0); SYMBOLS_MAX];
+        for (old, trade_id) in &self.last {
+            if let Some(place) = now_called(*old).and_then(|symbol| last.get_mut(symbol.index())) {
+                *place = *trade_id;
+            }
+        }
+        // Ids grow with the boot epoch and the sequence: the newest come first.
+        let unfinished = self.live.iter().rev();
+        let unfinished = unfinished.filter_map(|(id, symbol)| Some((now_called(*symbol)?, *id)));
+        let ended = self.ended.iter();
+        let ended = ended.filter_map(|(symbol, id)| Some((now_called(*symbol)?, *id)));
+        Some(Left {
+            missed: Missed { since: self.wall, last },
+            unfinished: unfinished.take(UNFINISHED_MAX).collect(),
+            ended: ended.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schema::{
+        BootEpoch, Decision, ExecType, ExecutionReport, NewOrder, OrderReply, OrderStatus,
+        OrderType, Price, Qty, Side, StrategyId, TimeInForce,
+    };
+
+    const BTC: SymbolId = SymbolId(0);
+    const ETH: SymbolId = SymbolId(1);
+
+    fn name(text: &str) -> SymbolName {
+        SymbolName::new(text.as_bytes()).expect("short")
+    }
+
+    fn id(sequence: u32) -> ClientOrderId {
+        ClientOrderId::new(BootEpoch(7), StrategyId::TEST, sequence)
+    }
+
+    fn decision(symbol: SymbolId, sequence: u32) -> Event {
+        let order = NewOrder {
+            symbol,
+            client_order_id: id(sequence),
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::Ioc,
+            price: Price::from_units(100),
+            qty: Qty::from_units(10),
+            reduce_only: false,
+        };
+        Event::Decision(Decision {
+            order,
+            request_id: RequestId(u64::from(sequence)),
+            bid_price: Price::ZERO,
+            ask_price: Price::ZERO,
+            signal_e8: 0,
+            worst_position: Qty::ZERO,
+        })
+    }
+
+    fn report(symbol: SymbolId, sequence: u32, status: OrderStatus, trade: i64) -> Event {
+        Event::Report(ExecutionReport {
+            symbol,
+            client_order_id: id(sequence),
+            venue_order_id: VenueOrderId(i64::from(sequence)),
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::Ioc,
+            exec_type: if trade > 0 { ExecType::Trade } else { ExecType::New },
+            status,
+            price: Price::from_units(100),
+            qty: Qty::from_units(10),
+            last_qty: Qty::ZERO,
+            last_price: Price::ZERO,
+            cum_qty: Qty::ZERO,
+            commission: schema::Notional::ZERO,
+            realized_pnl: schema::Notional::ZERO,
+            trade_id: TradeId(trade),
+            is_maker: false,
+            reduce_only: false,
+            expiry_reason: 0,
+            transaction_time: WallNs(1_000 * i64::from(sequence)),
+            event_time: WallNs(0),
+        })
+    }
+
+    fn reply(sequence: u32, status: u16, code: i32) -> Event {
+        Event::Reply(OrderReply {
+            request_id: RequestId(u64::from(sequence)),
+            status,
+            code,
+            order_status: OrderStatus::Unknown,
+            client_order_id: ClientOrderId::NONE,
+            venue_order_id: VenueOrderId(0),
+            price: Price::ZERO,
+            qty: Qty::ZERO,
+            cum_qty: Qty::ZERO,
+            order_count_10s: 0,
+            order_count_1m: 0,
+            weight_1m: 0,
+            retry_after_ms: 0,
+        })
+    }
+
+    fn gather(events: &[Event], symbols: &[&str]) -> Option<Left> {
+        let mut gathered = Gathered::default();
+        events.iter().for_each(|event| gathered.take(&event.to_record()));
+        let symbols: Vec<SymbolName> = symbols.iter().map(|symbol| name(symbol)).collect();
+        gathered.finish(&[name("BTCUSDT"), name("ETHUSDT")], &symbols)
+    }
+
+    #[test]
+    fn what_was_sent_and_not_heard_of_to_its_end_is_asked_for() {
+        let events = [
+            Event::Boot(BootEpoch(7), WallNs(500)),
+            decision(BTC, 1),
+            report(BTC, 1, OrderStatus::Filled, 41),
+            decision(BTC, 2),
+            report(BTC, 2, OrderStatus::New, 0),
+            decision(ETH, 3),
+            decision(ETH, 4),
+            reply(4, 400, -2019),
+            decision(ETH, 5),
+            reply(5, 408, -1007),
+        ];
+        let left = gather(&events, &["BTCUSDT", "ETHUSDT"]).expect("something was heard");
+        assert_eq!(left.unfinished, [(ETH, id(5)), (ETH, id(3)), (BTC, id(2))]);
+        assert_eq!(left.ended.into_iter().collect::<Vec<_>>(), [(BTC, VenueOrderId(1))]);
+        assert_eq!(left.missed.since, WallNs(2_000));
+        assert_eq!(left.missed.last[..2], [TradeId(41), TradeId(0)]);
+    }
+
+    #[test]
+    fn symbols_are_known_by_name_whatever_their_number_is_now() {
+        let events = [report(BTC, 1, OrderStatus::Filled, 41), report(ETH, 2, OrderStatus::New, 0)];
+        let left = gather(&events, &["SOLUSDT", "BTCUSDT"]).expect("something was heard");
+        assert_eq!(left.missed.last[..2], [TradeId(0), TradeId(41)]);
+        assert!(left.unfinished.is_empty(), "ETHUSDT is not followed any more");
+    }
+
+    #[test]
+    fn nothing_heard_is_nothing_missed() {
+        assert_eq!(gather(&[], &["BTCUSDT"]), None);
+        assert_eq!(Left::read("no-such-instance", &[]), None);
+    }
+}
