@@ -9,7 +9,7 @@ use crate::process::Plan;
 use crate::siblings;
 
 /// Where metrics serves unless that port is taken.
-pub(crate) const METRICS_PORT: u16 = 9464;
+const METRICS_PORT: u16 = 9464;
 /// Sidecars give way to the trader.
 const SIDECAR_NICE: i32 = 5;
 
@@ -61,8 +61,8 @@ pub(crate) fn metrics(
     address_file: Option<&Path>,
     log_dir: Option<&Path>,
 ) -> Result<Plan, Failure> {
-    let listen = format!("127.0.0.1:{}", free_port(METRICS_PORT));
-    let mut args = arguments(&["--instance", instance, "--listen", &listen]);
+    let listen = format!("127.0.0.1:{METRICS_PORT}");
+    let mut args = arguments(&["--instance", instance, "--listen", &listen, "--or-free-port"]);
     if let Some(file) = address_file {
         args.push("--address-file".into());
         args.push(file.into());
@@ -73,24 +73,4 @@ pub(crate) fn metrics(
     }
     let program = siblings::find("metrics")?;
     Ok(Plan { name: "metrics", program, args, env: vec![], nice: SIDECAR_NICE })
-}
-
-/// `port` if nobody listens there, else 0 (any free one).
-fn free_port(port: u16) -> u16 {
-    match std::net::TcpListener::bind(("127.0.0.1", port)) {
-        Ok(_) => port,
-        Err(_) => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_taken_port_gives_way_to_a_free_one() {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = taken.local_addr().expect("bound").port();
-        assert_eq!(free_port(port), 0);
-    }
 }

@@ -1,11 +1,13 @@
 //! The `metrics` process.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use tokio::net::TcpListener;
 
 /// Serves /metrics, /health and the live page of one trader.
 ///
@@ -19,6 +21,9 @@ struct Options {
     /// Address to serve on; port 0 takes a free one. Keep it on loopback: there is no login.
     #[arg(long, default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
+    /// If that port is taken, serve on a free one instead of ending.
+    #[arg(long)]
+    or_free_port: bool,
     /// Writes the address served on to this file when ready.
     #[arg(long)]
     address_file: Option<PathBuf>,
@@ -42,7 +47,7 @@ fn run(options: &Options) -> Result<()> {
     let shared = metrics::follow::start(&options.instance).context("starting the follower")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(options.listen)
+        let listener = bind(options.listen, options.or_free_port)
             .await
             .with_context(|| format!("cannot listen on {} (--listen)", options.listen))?;
         let address = listener.local_addr()?;
@@ -57,6 +62,16 @@ fn run(options: &Options) -> Result<()> {
     })?;
     log::info!("stopped");
     Ok(())
+}
+
+/// Asking first which port is free and binding later would lose to whoever comes in between.
+async fn bind(listen: SocketAddr, or_free_port: bool) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(listen).await {
+        Err(error) if or_free_port && error.kind() == ErrorKind::AddrInUse => {
+            TcpListener::bind(SocketAddr::new(listen.ip(), 0)).await
+        }
+        result => result,
+    }
 }
 
 /// Done at SIGINT or SIGTERM.
@@ -97,4 +112,21 @@ fn start_log(options: &Options) -> Result<()> {
     }
     dispatch.apply().context("starting the log")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_gives_way_to_a_free_one_only_if_asked() {
+        let first = bind("127.0.0.1:0".parse().expect("an address"), false).await.expect("free");
+        let taken = first.local_addr().expect("bound");
+        let refused = bind(taken, false).await.expect_err("taken");
+        assert_eq!(refused.kind(), ErrorKind::AddrInUse);
+        let second = bind(taken, true).await.expect("another");
+        let other = second.local_addr().expect("bound");
+        assert_eq!(other.ip(), taken.ip());
+        assert_ne!(other.port(), taken.port());
+    }
 }
