@@ -5,11 +5,12 @@
 //! to two cores. Ours run over real shared-memory segments; rtrb and crossbeam are in-process, which
 //! is the easier job.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bench::timing::{machine, print_head, print_line};
+use core_affinity::CoreId;
 use iceoryx2::prelude::{NodeBuilder, ZeroCopySend, ipc};
 use rings::{Identity, Next, Ring, broadcast, journal, remove_instance};
 use schema::{LAYOUT_HASH, Record};
@@ -36,9 +37,13 @@ fn instance(name: &str) -> String {
     format!("bench-{name}-{}", std::process::id())
 }
 
+/// The cores of this process, asked before any thread is pinned: a pinned one sees only its own.
+static CORES: OnceLock<Vec<CoreId>> = OnceLock::new();
+
 fn pin(core: usize) {
-    if let Some(core) = core_affinity::get_core_ids().and_then(|ids| ids.get(core).copied()) {
-        core_affinity::set_for_current(core);
+    let cores = CORES.get_or_init(|| core_affinity::get_core_ids().unwrap_or_default());
+    if let Some(core) = cores.get(core) {
+        core_affinity::set_for_current(*core);
     }
 }
 
