@@ -1,8 +1,9 @@
 //! Tick to order over loopback TLS, in one run and interleaved.
 //!
-//! One measuring exchange (core 0) and, in turn on core 1, four clients: the trader itself, a
-//! straightforward Rust client, an asyncio Python client written like the architecture chapter's,
-//! and the floor (the same bytes, no work). Rounds alternate so that all meet the same machine.
+//! One measuring exchange (core 0) and, in turn on core 1, its clients: the trader itself (with a
+//! logged-on session, and signing each order), a straightforward Rust client, an asyncio Python
+//! client written like the architecture chapter's, and the floor (the same bytes, no work). Rounds
+//! alternate so that all meet the same machine.
 //! Wire-to-wire is from before the exchange's `write()` of the tick to after its `read()` of the
 //! order; in-process is from the return of the client's `read()` to its call of `write()`, stamped
 //! by the client (the trader's from its journal).
