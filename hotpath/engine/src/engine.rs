@@ -6,8 +6,8 @@
 //! at the next input.
 
 use schema::{
-    Event, Notional, Price, Qty, SYMBOLS_MAX, SignalParams, StateReason, SymbolId, SymbolName,
-    TradingState, Verdict,
+    Counter, Counters, Event, Notional, Price, Qty, SYMBOLS_MAX, SignalParams, StateReason,
+    SymbolId, SymbolName, TradingState, Verdict,
 };
 use schema::{Link, MonoNs, NewOrder};
 
@@ -116,6 +116,7 @@ pub struct Engine {
     strategy: Strategy,
     nonces: Nonces,
     counts: Counts,
+    counters: Counters,
 }
 
 impl Engine {
@@ -178,6 +179,7 @@ impl Engine {
             strategy: Strategy::new(&config.strategy),
             nonces: Nonces::default(),
             counts: Counts::default(),
+            counters: Counters::default(),
             config,
         })
     }
@@ -233,6 +235,12 @@ impl Engine {
             Input::JournalUsed { used, capacity } => self.journal = (*used, *capacity),
         }
         None
+    }
+
+    /// Counts something a person should be able to see.
+    #[inline]
+    fn count(&mut self, counter: Counter) {
+        self.counters.count(counter);
     }
 
     /// Number of the last input; the first is 1. Market records are stamped with it.

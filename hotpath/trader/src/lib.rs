@@ -12,6 +12,7 @@
 pub mod alloc;
 pub mod cold;
 pub mod config;
+pub mod counters;
 pub mod desk;
 pub mod gate;
 pub mod journal;

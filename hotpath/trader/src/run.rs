@@ -18,6 +18,7 @@ use schema::{BootEpoch, Event, Record, SymbolName};
 use crate::cold::start::{self, Listed};
 use crate::cold::{Left, Rest, Supervisor};
 use crate::config::{self, Config, KeyType, Wait, keys};
+use crate::counters::Counters;
 use crate::desk::Desk;
 use crate::gate::Gate;
 use crate::journal::Journal;
@@ -138,6 +139,7 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let (to_hot, from_cold) = rtrb::RingBuffer::new(MESSAGES);
     let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
     let heart = Arc::new(AtomicU64::new(0));
+    let counters = Counters::default();
     let mut desk = Desk::new(engine, Gate::new(encoder), Journal::new(rings.journal), log_in);
     desk.record(tsc::now(), &Event::Boot(BootEpoch(identity.boot_epoch), tsc::wall()));
     let parts = Parts {
@@ -149,6 +151,7 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
         control,
         from_cold,
         to_cold,
+        counters: counters.clone(),
         heart: Arc::clone(&heart),
         wait,
         turn_budget_ns: config.hot_loop.turn_budget_us * 1_000,
@@ -158,9 +161,18 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
         stop_timeout_ns: config.stop.timeout_ms * 1_000_000,
         left: left.as_ref().map(|left| left.missed),
     };
-    let mut supervisor =
-        Supervisor::new(Arc::clone(&config), rest, tls, to_hot, from_hot, heart, stop, left)
-            .or_exit(EX_SOFTWARE)?;
+    let mut supervisor = Supervisor::new(
+        Arc::clone(&config),
+        rest,
+        tls,
+        to_hot,
+        from_hot,
+        heart,
+        counters,
+        stop,
+        left,
+    )
+    .or_exit(EX_SOFTWARE)?;
     let outcome = supervise(&mut supervisor, parts, core).or_exit(EX_SOFTWARE)?;
     log_thread.stop();
     Ok(finish(&outcome))

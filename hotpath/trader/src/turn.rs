@@ -19,6 +19,7 @@ use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, SymbolId, TradeId, W
 
 use crate::alloc;
 use crate::config::Wait;
+use crate::counters::Counters;
 use crate::desk::{Desk, Stamps};
 use crate::links::Links;
 use crate::net::LinkError;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub from_cold: rtrb::Consumer<ToHot>,
     /// To the cold thread.
     pub to_cold: rtrb::Producer<ToCold>,
+    /// Counts of all threads.
+    pub counters: Counters,
     /// Turns so far, for the watchdog.
     pub heart: Arc<AtomicU64>,
     /// How to wait.
@@ -354,6 +357,7 @@ impl Turn {
     fn publish_status(&mut self) {
         let Self { parts, status, now, .. } = self;
         parts.desk.engine.fill_status(*now, status);
+        parts.counters.fill(&mut status.counters, &mut status.gauges);
         status.mono_ns = now.mono.0;
         status.wall_ns = now.wall.0;
         status.turns = self.turns;

@@ -12,6 +12,7 @@
 //! Left out: venue formats (`binance`), decisions (`engine`), mapping of memory (`rings`).
 
 mod command;
+mod counter;
 mod ids;
 mod market;
 mod money;
@@ -22,6 +23,7 @@ mod status;
 mod time;
 
 pub use command::{Command, CommandAnswer, CommandKind, CommandResult};
+pub use counter::{COUNTERS_MAX, Counter, Counters, Gauge, Gauges};
 pub use ids::{
     BootEpoch, ClientOrderId, IdError, RequestId, StrategyId, SymbolId, SymbolName, TradeId,
     VenueOrderId,
@@ -56,6 +58,7 @@ pub const LAYOUT_HASH: u64 = {
         size_of::<SignalParams>() as u64,
         size_of::<Verdict>() as u64,
         SYMBOLS_MAX as u64,
+        counter::NAMES_HASH,
     ];
     // FNV-1a over the words: not for secrecy, only to make accidental equality improbable.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;

@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::order::wire_enum;
-use crate::{Notional, Price, Qty, SymbolName};
+use crate::{Counters, Gauges, Notional, Price, Qty, SymbolName};
 
 /// Symbols one trader follows: enough for a desk's book, small enough for linear searches.
 pub const SYMBOLS_MAX: usize = 8;
@@ -209,6 +209,10 @@ pub struct Status {
     pub links: [LinkStatus; LINKS],
     /// Symbols, in the order of [`RunInfo`].
     pub symbols: [SymbolStatus; SYMBOLS_MAX],
+    /// Counts of what went wrong and was dealt with.
+    pub counters: Counters,
+    /// Values of now.
+    pub gauges: Gauges,
 }
 
 impl Status {

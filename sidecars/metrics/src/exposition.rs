@@ -104,6 +104,7 @@ pub fn text(shown: Shown<'_>) -> prometheus::Result<String> {
     if let Some(status) = shown.status {
         trader(&mut families, status, shown.now_ns);
         links(&mut families, status, shown.now_ns);
+        faults(&mut families, status);
         for (info, index) in shown.info.iter().flat_map(|info| info.symbols()).zip(0..) {
             symbol(&mut families, info.name.as_str(), status, index);
         }
@@ -237,6 +238,18 @@ fn trader(families: &mut Families, status: &Status, now_ns: u64) {
         let now = f64::from(u8::from(status.trading_state == *state as u64));
         let help = "1 for the trading state in force.";
         families.gauge("shrike_trading_state", help, &[("state", state.as_str())], now);
+    }
+}
+
+/// What went wrong and was dealt with: every counter and gauge there is.
+fn faults(families: &mut Families, status: &Status) {
+    for counter in schema::Counter::ALL {
+        let name = format!("shrike_{}_total", counter.as_str());
+        families.counter(&name, counter.help(), &[], status.counters[*counter]);
+    }
+    for gauge in schema::Gauge::ALL {
+        let name = format!("shrike_{}", gauge.as_str());
+        families.gauge(&name, gauge.help(), &[], status.gauges[*gauge] as f64);
     }
 }
 

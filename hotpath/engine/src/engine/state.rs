@@ -1,6 +1,8 @@
 //! The trading state: derived after every input from what is known, never set by hand.
 
-use schema::{Event, Link, Notional, StateChange, StateReason, SymbolId, TradingState, WallNs};
+use schema::{
+    Counter, Event, Link, Notional, StateChange, StateReason, SymbolId, TradingState, WallNs,
+};
 
 use super::Engine;
 use crate::input::Now;
@@ -85,6 +87,7 @@ impl Engine {
             let mono_ns = i64::try_from(now.mono.since(last.mono)).unwrap_or(i64::MAX);
             let jump_ns = wall_ns.saturating_sub(mono_ns).unsigned_abs();
             if jump_ns > self.config.timing.clock_jump_ns_max {
+                self.count(Counter::ClockJump);
                 self.causes.raise(StateReason::ClockJump);
             }
         }
@@ -163,6 +166,9 @@ impl Engine {
             PRESSURE_SIXTEENTHS
         };
         let is_pressed = self.is_journal_above(level);
+        if is_pressed && !self.causes.has(StateReason::JournalPressure) {
+            self.count(Counter::JournalPressure);
+        }
         self.causes.set(StateReason::JournalPressure, is_pressed);
     }
 

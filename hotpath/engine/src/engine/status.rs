@@ -27,6 +27,7 @@ impl Engine {
         status.unknown_orders = u64::from(self.orders.unknown_count());
         status.open_orders = self.orders.live_count() as u64;
         (status.journal_used, status.journal_capacity) = self.journal;
+        status.counters = self.counters;
         for link in Link::ALL {
             status.links[*link as usize].up = u64::from(self.links[*link as usize]);
         }

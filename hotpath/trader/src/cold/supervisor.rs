@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{LAYOUT_HASH, SignalParams, SymbolId, SymbolName, Verdict};
+use schema::{Counter, LAYOUT_HASH, SignalParams, SymbolId, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
 use super::dial::{Schedule, connect};
@@ -17,6 +17,7 @@ use super::left::Left;
 use super::reconcile::{reconcile, snapshot};
 use super::rest::{Method, Rest, Security};
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::net::Masks;
 use crate::queues::{HotConnection, Missed, Reconciliation, SLOTS, Slot, Snapshot, ToCold, ToHot};
 use crate::turn::Outcome;
@@ -55,6 +56,7 @@ pub struct Supervisor {
     to_hot: rtrb::Producer<ToHot>,
     from_hot: rtrb::Consumer<ToCold>,
     heart: Arc<AtomicU64>,
+    counters: Counters,
     stop: Arc<AtomicBool>,
     jobs: Sender<Job>,
     done_in: Sender<Done>,
@@ -86,6 +88,7 @@ impl Supervisor {
         to_hot: rtrb::Producer<ToHot>,
         from_hot: rtrb::Consumer<ToCold>,
         heart: Arc<AtomicU64>,
+        counters: Counters,
         stop: Arc<AtomicBool>,
         left: Option<Left>,
     ) -> anyhow::Result<Self> {
@@ -109,6 +112,7 @@ impl Supervisor {
             to_hot,
             from_hot,
             heart,
+            counters,
             stop,
             jobs,
             done_in,
@@ -212,6 +216,7 @@ impl Supervisor {
                 self.tell(ToHot::Fresh(slot, connection));
             }
             Done::Dialled(slot, Err(error)) => {
+                self.counters.count(Counter::DialFailed);
                 let random = u32::from_le_bytes(self.random.next_mask());
                 let pause = self.schedules[slot.index()].failed(random);
                 log::warn!(

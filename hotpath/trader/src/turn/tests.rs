@@ -147,6 +147,7 @@ impl Rig {
             control: control::Receiver::create(&instance, 64, identity, &[]).expect("a control"),
             from_cold,
             to_cold,
+            counters: Default::default(),
             heart: Arc::new(AtomicU64::new(0)),
             wait: Wait::Park,
             turn_budget_ns: 100_000,
