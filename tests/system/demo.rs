@@ -1,45 +1,22 @@
 //! The whole system with real processes: it trades, agrees with its venue, and survives `kill -9`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use persist::testing::Postgres;
 use serde_json::Value;
 
+use super::processes::{Place, binary, data, segments, text};
+
 /// Longest a short demo may take from start to end on a slow machine.
 const DEMO_WAIT: Duration = Duration::from_secs(240);
-
-/// Binaries of the profile this test was built with; `cargo ci` builds them before it tests.
-pub(super) fn binary(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("the test has a path");
-    let folder = own.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
-    let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins`", path.display());
-    path
-}
-
-/// Recorded data, if this machine has it.
-fn data(name: &str) -> Option<PathBuf> {
-    let given = std::env::var_os("SHRIKE_DATA").map(PathBuf::from);
-    let folder = given.unwrap_or_else(|| super::arrows::root().join("../shared/data"));
-    let path = folder.join(name);
-    if !path.exists() {
-        println!("data not found: {}", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-/// One system at a time: side by side they would fight over two cores and test the scheduler.
-pub(super) static TURN: Mutex<()> = Mutex::new(());
 
 /// A demo in the background, ended when dropped.
 pub(super) struct Demo {
     child: Child,
     dir: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _place: Place,
 }
 
 impl Drop for Demo {
@@ -60,7 +37,8 @@ impl Drop for Demo {
 
 impl Demo {
     pub(super) fn start(arguments: &[&str], database: Option<&str>) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        // Side by side they would fight over two cores and test the scheduler.
+        let place = Place::alone();
         let dir = tempfile::tempdir().expect("a temporary folder");
         let out = std::fs::File::create(dir.path().join("out")).expect("a file for the output");
         let mut command = Command::new(binary("shrike"));
@@ -72,7 +50,7 @@ impl Demo {
             command.env("DATABASE_URL", url);
         }
         let child = command.spawn().expect("shrike starts");
-        Self { child, dir, _turn: turn }
+        Self { child, dir, _place: place }
     }
 
     fn run_dir(&self) -> PathBuf {
@@ -118,12 +96,7 @@ impl Demo {
             std::thread::sleep(Duration::from_millis(50));
         };
         assert!(status.success(), "{status}:\n{}", self.output());
-        let prefix = format!("shrike-{}-", self.instance());
-        let shared = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-        let left: Vec<_> = shared
-            .map(|entry| entry.file_name())
-            .filter(|name| name.to_string_lossy().starts_with(&prefix))
-            .collect();
+        let left = segments(&self.instance());
         assert!(left.is_empty(), "left in /dev/shm: {left:?}");
     }
 
@@ -172,10 +145,6 @@ impl Demo {
             .expect("a SQLite file in the run's folder");
         rusqlite::Connection::open(path).expect("it opens")
     }
-}
-
-pub(super) fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// A command of a person to a running demo.

@@ -1,6 +1,9 @@
-//! Whole-system tests: the rules of the tree, and real processes that trade and get killed.
+//! Whole-system tests: the rules of the tree, and real processes that trade, are broken and killed.
 
 mod arrows;
+mod chaos;
 mod crash;
 mod demo;
+mod ledgers;
+mod processes;
 mod tidy;

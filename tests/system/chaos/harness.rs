@@ -1,0 +1,388 @@
+//! A whole system of real processes that a test breaks, watches and compares.
+//!
+//! [`System`] owns the processes and ends them when dropped. Its questions read the trader's own
+//! segments and the venue's admin port; nothing in here is told by the code under test alone.
+
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rings::{Ring, latest};
+use schema::{Counter, Counters, Gauge, LAYOUT_HASH, RunInfo, StateReason, Status, TradingState};
+use zerocopy::FromBytes as _;
+
+use super::records::Records;
+use super::setup::{Database, Setup};
+use super::venue::Venue;
+use crate::ledgers;
+use crate::processes::{Place, WAIT, binary, ended, segments, signal, spawn, tail, text, until_or};
+
+/// Venue, trader, persist and perhaps metrics, started one by one, as an operator would.
+pub(crate) struct System {
+    /// The exchange and its faults.
+    pub(crate) venue: Venue,
+    trader: Option<Child>,
+    persist: Option<Child>,
+    metrics: Option<Child>,
+    setup: Setup,
+    dir: tempfile::TempDir,
+    _place: Place,
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        for child in [&mut self.trader, &mut self.persist, &mut self.metrics] {
+            if let Some(mut child) = child.take() {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+        self.venue.kill();
+        for path in segments(&self.setup.instance) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Starting and ending processes.
+impl System {
+    pub(super) fn start(setup: Setup, place: Place) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let venue = Venue::start(&setup.venue, dir.path());
+        setup.write_config(dir.path());
+        let mut system =
+            Self { venue, trader: None, persist: None, metrics: None, setup, dir, _place: place };
+        system.start_trader();
+        system.start_persist();
+        system
+    }
+
+    /// Starts a trader; the one before must have ended.
+    pub(crate) fn start_trader(&mut self) {
+        let environment = self.setup.environment.clone();
+        self.start_trader_with(&environment);
+    }
+
+    /// As [`Self::start_trader`], with these environment variables.
+    pub(crate) fn start_trader_with(&mut self, environment: &[(String, String)]) {
+        assert!(self.trader.is_none(), "a trader runs");
+        let mut command = self.trader_command();
+        command.envs(environment.iter().map(|(key, value)| (key, value)));
+        self.trader = Some(spawn(&mut command, self.dir.path(), "trader"));
+    }
+
+    /// How this system's trader is started.
+    pub(crate) fn trader_command(&self) -> Command {
+        let mut command = Command::new(binary(self.setup.trader));
+        command.arg("--config").arg(self.dir.path().join("trader.toml"));
+        command
+    }
+
+    /// Changes a setting for the next start of the trader.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<toml_edit::Value>) {
+        self.setup = self.setup.clone().set(name, value);
+        self.setup.write_config(self.dir.path());
+    }
+
+    /// Starts persist where the setup wants one.
+    pub(crate) fn start_persist(&mut self) {
+        assert!(self.persist.is_none(), "persist runs");
+        let mut command = Command::new(binary("persist"));
+        command.args(["--instance", &self.setup.instance]);
+        match &self.setup.database {
+            Database::None => return,
+            Database::Sqlite => command.arg("--sqlite").arg(self.path("shrike.db")),
+            Database::Postgres(url) => command.args(["--database", url]),
+        };
+        self.persist = Some(spawn(&mut command, self.dir.path(), "persist"));
+    }
+
+    /// Starts metrics and waits until it serves.
+    pub(crate) fn start_metrics(&mut self) {
+        assert!(self.metrics.is_none(), "metrics runs");
+        let address = self.path("metrics.address");
+        let _ = std::fs::remove_file(&address);
+        let mut command = Command::new(binary("metrics"));
+        command.args(["--instance", &self.setup.instance, "--listen", "127.0.0.1:0"]);
+        command.arg("--address-file").arg(&address);
+        self.metrics = Some(spawn(&mut command, self.dir.path(), "metrics"));
+        self.until("metrics serves", |_| {
+            std::fs::read_to_string(&address).is_ok_and(|text| !text.is_empty())
+        });
+    }
+
+    /// What `/metrics` says.
+    pub(crate) fn scrape(&self) -> String {
+        let address = std::fs::read_to_string(self.path("metrics.address")).expect("it serves");
+        let mut answer = ureq::get(format!("http://{}/metrics", address.trim())).call();
+        let body = answer.as_mut().expect("metrics answers").body_mut();
+        body.read_to_string().expect("text")
+    }
+
+    /// The trader, which must have been started.
+    pub(crate) fn trader(&self) -> &Child {
+        self.trader.as_ref().expect("a trader was started")
+    }
+
+    /// persist, which must have been started.
+    pub(crate) fn persist(&self) -> &Child {
+        self.persist.as_ref().expect("persist was started")
+    }
+
+    /// `kill -9`, and the end of it.
+    pub(crate) fn kill_trader(&mut self) {
+        kill(&mut self.trader);
+    }
+
+    /// `kill -9`, and the end of it.
+    pub(crate) fn kill_persist(&mut self) {
+        kill(&mut self.persist);
+    }
+
+    /// `kill -9`, and the end of it.
+    pub(crate) fn kill_metrics(&mut self) {
+        kill(&mut self.metrics);
+    }
+
+    /// Waits until the trader has ended by itself.
+    pub(crate) fn trader_ended(&mut self) -> std::process::ExitStatus {
+        let mut child = self.trader.take().expect("a trader was started");
+        ended(&mut child, "the trader", || self.said())
+    }
+
+    /// Whether the trader has ended by itself; then another one may be started.
+    pub(crate) fn has_trader_ended(&mut self) -> bool {
+        let Some(child) = &mut self.trader else { return true };
+        let has_ended = child.try_wait().expect("the child can be asked").is_some();
+        if has_ended {
+            self.trader = None;
+        }
+        has_ended
+    }
+}
+
+fn kill(child: &mut Option<Child>) {
+    let mut child = child.take().expect("it was started");
+    // Child::kill is SIGKILL: nothing is flushed, nothing is told to anybody.
+    child.kill().expect("it runs");
+    child.wait().expect("it is ours");
+}
+
+/// What a test asks.
+impl System {
+    /// Name of the run.
+    pub(crate) fn instance(&self) -> &str {
+        &self.setup.instance
+    }
+
+    /// A file of the run.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The ends of all outputs, for the message of a failure.
+    pub(crate) fn said(&self) -> String {
+        let mut all: Vec<String> = ["venue", "trader", "persist"]
+            .map(|name| tail(&self.path(&format!("{name}.out"))))
+            .into();
+        if let Some(status) = self.status() {
+            let state = TradingState::from_u8(status.trading_state as u8);
+            let reason = StateReason::from_u8(status.state_reason as u8);
+            all.push(format!("state {state:?} ({reason:?}), {}", counted(&status.counters)));
+        }
+        all.join("\n")
+    }
+
+    /// The newest status of the trader that runs; `None` until it has published one.
+    pub(crate) fn status(&self) -> Option<Status> {
+        let reader = latest::Reader::<Status>::open(self.instance(), Ring::Status, LAYOUT_HASH);
+        let reader = reader.ok()?;
+        let info = reader.info();
+        let (info, _) = RunInfo::read_from_prefix(&info).ok()?;
+        let is_ours = self.trader.as_ref().is_none_or(|child| u64::from(child.id()) == info.pid);
+        let (_, status) = reader.load()?;
+        is_ours.then_some(status)
+    }
+
+    /// The trading state now.
+    pub(crate) fn state(&self) -> Option<TradingState> {
+        TradingState::from_u8(self.status()?.trading_state as u8)
+    }
+
+    /// Why it is the one it is.
+    pub(crate) fn reason(&self) -> Option<StateReason> {
+        StateReason::from_u8(self.status()?.state_reason as u8)
+    }
+
+    /// All counts.
+    pub(crate) fn counters(&self) -> Counters {
+        self.status().map(|status| status.counters).unwrap_or_default()
+    }
+
+    /// One count.
+    pub(crate) fn count(&self, counter: Counter) -> u64 {
+        self.counters()[counter]
+    }
+
+    /// One value of now.
+    pub(crate) fn gauge(&self, gauge: Gauge) -> i64 {
+        self.status().map(|status| status.gauges[gauge]).unwrap_or_default()
+    }
+
+    /// Everything in the journal that is still there, oldest first.
+    pub(crate) fn records(&self) -> Records {
+        Records::read(self.instance())
+    }
+
+    /// Waits until something is so; fails early when the trader ends.
+    pub(crate) fn until(&mut self, what: &str, mut is_true: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + WAIT;
+        while !is_true(self) {
+            if let Some(trader) = &mut self.trader {
+                let ended = trader.try_wait().expect("the child can be asked");
+                assert!(ended.is_none(), "the trader ended, {ended:?}:\n{}", self.said());
+            }
+            assert!(Instant::now() < deadline, "waited for: {what}\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the trader that runs now is armed; how long that took.
+    pub(crate) fn armed(&mut self) -> Duration {
+        let begun = Instant::now();
+        self.until("armed", |system| system.state() == Some(TradingState::Armed));
+        begun.elapsed()
+    }
+
+    /// Waits until it is in a state.
+    pub(crate) fn reaches(&mut self, state: TradingState) {
+        self.until(&format!("state {state}"), |system| system.state() == Some(state));
+    }
+
+    /// Waits until it was not armed for a reason, seen in the journal after `mark`.
+    pub(crate) fn left_armed(&mut self, mark: u64, reason: StateReason) {
+        self.until(&format!("not armed for {reason}"), |system| {
+            system
+                .records()
+                .changes_after(mark)
+                .any(|change| change.to != TradingState::Armed && change.reason == reason)
+        });
+    }
+
+    /// Waits until a counter is above what it was.
+    pub(crate) fn moved(&mut self, before: &Counters, counter: Counter) {
+        let was = before[counter];
+        let what = format!("shrike_{}_total above {was}", counter.as_str());
+        self.until(&what, |system| system.count(counter) > was);
+    }
+
+    /// Waits until so many more fills are booked: it trades.
+    pub(crate) fn trades(&mut self, fills: u64) {
+        let fills_of = |system: &Self| system.status().map_or(0, |status| status.fills);
+        let wanted = fills_of(self) + fills;
+        self.until(&format!("{fills} more fills"), |system| fills_of(system) >= wanted);
+    }
+
+    /// Waits until the trader is armed, knows the outcome of every order, and holds exactly what the
+    /// venue says it holds (I4).
+    pub(crate) fn converged(&mut self) {
+        self.until("armed and of the venue's opinion", |system| {
+            let Some(before) = system.status() else { return false };
+            let ledger = system.venue.ledger();
+            let Some(after) = system.status() else { return false };
+            let is_calm = |status: &Status| {
+                status.trading_state == TradingState::Armed as u64 && status.unknown_orders == 0
+            };
+            let held = ledgers::positions(&ledger);
+            let ours = |status: &Status| system.positions(status);
+            is_calm(&before) && is_calm(&after) && ours(&before) == held && ours(&after) == held
+        });
+    }
+
+    /// Signed positions by symbol that are not flat, as exact text.
+    pub(crate) fn positions(&self, status: &Status) -> std::collections::BTreeMap<String, String> {
+        let reader = latest::Reader::<Status>::open(self.instance(), Ring::Status, LAYOUT_HASH);
+        let info = reader.map(|reader| reader.info()).unwrap_or_default();
+        let info = RunInfo::read_from_prefix(&info).map(|(info, _)| info).unwrap_or_default();
+        let both = info.symbols().iter().zip(&status.symbols);
+        both.filter(|(_, symbol)| symbol.position_qty != 0)
+            .map(|(info, symbol)| {
+                (info.name.to_string(), ledgers::plain(&symbol.position().to_string()))
+            })
+            .collect()
+    }
+
+    /// Runs a command of a person on this instance.
+    pub(crate) fn shrike(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(binary("shrike"));
+        command.args(arguments).args(["--instance", self.instance()]).env_remove("DATABASE_URL");
+        command.stdin(std::process::Stdio::null()).output().expect("shrike starts")
+    }
+}
+
+/// The end and its verdict.
+impl System {
+    /// Ends trader, persist and venue, each cleanly, then demands that no order was sent twice, none
+    /// is left, none that adds risk was sent while not armed, and venue, journal and database agree
+    /// to the last digit.
+    pub(crate) fn finish(mut self) -> Verdict {
+        self.venue.clear();
+        self.converged();
+        self.finish_as_it_is()
+    }
+
+    /// As [`Self::finish`], without waiting to be armed again first.
+    pub(crate) fn finish_as_it_is(mut self) -> Verdict {
+        let said = |system: &Self| system.said();
+        for name in ["trader", "persist"] {
+            let child = if name == "trader" { &mut self.trader } else { &mut self.persist };
+            let Some(mut child) = child.take() else { continue };
+            signal(&child, "TERM");
+            let status = ended(&mut child, name, || said(&self));
+            assert!(status.success(), "{name} {status}:\n{}", self.said());
+        }
+        let ledger = self.venue.finish();
+        ledgers::assert_every_order_ended_once(&ledger);
+        self.records().assert_no_risk_was_added_unarmed();
+        let database = match &self.setup.database {
+            Database::None => None,
+            Database::Sqlite => Some(self.path("shrike.db").display().to_string()),
+            Database::Postgres(url) => Some(url.clone()),
+        };
+        if let Some(database) = database {
+            let mut command = Command::new(binary("shrike"));
+            command.args(["status", "--reconcile", "--wait", "0", "--instance", self.instance()]);
+            command.arg("--ledger").arg(self.path("venue/ledger.json"));
+            command.args(["--database", &database]);
+            let compared = command.output().expect("shrike starts");
+            assert!(compared.status.success(), "{}\n{}", text(&compared), self.said());
+        }
+        if self.setup.database == Database::Sqlite {
+            let path = self.path("shrike.db");
+            let database = rusqlite::Connection::open(path).expect("it opens");
+            ledgers::assert_agree(&ledger, &database);
+        }
+        Verdict { ledger, records: self.records() }
+    }
+}
+
+/// What is left of a run that ended well.
+pub(crate) struct Verdict {
+    /// The venue's ledger.
+    pub(crate) ledger: serde_json::Value,
+    /// The journal.
+    pub(crate) records: Records,
+}
+
+/// Counters that are not zero.
+fn counted(counters: &Counters) -> String {
+    let moved = Counter::ALL.iter().filter(|counter| counters[**counter] > 0);
+    let texts: Vec<String> =
+        moved.map(|counter| format!("{} {}", counter.as_str(), counters[*counter])).collect();
+    texts.join(", ")
+}
+
+/// Waits with the system's words for the message.
+pub(crate) fn patiently(system: &System, what: &str, is_true: impl FnMut() -> bool) {
+    until_or(what, is_true, || system.said());
+}

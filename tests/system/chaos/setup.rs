@@ -1,0 +1,143 @@
+//! What a test wants of its system before it starts.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+use toml_edit::{DocumentMut, Item, Table};
+
+use super::harness::System;
+use crate::processes::Place;
+
+/// Where persist writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// No persist runs.
+    None,
+    /// A file in the run's folder.
+    Sqlite,
+    /// A real server.
+    Postgres(String),
+}
+
+/// A system to be started: [`Setup::new`], changes, [`Setup::start`].
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(super) instance: String,
+    pub(super) venue: Vec<String>,
+    pub(super) trader: &'static str,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) database: Database,
+    settings: Vec<(String, toml_edit::Value)>,
+    is_alone: bool,
+}
+
+impl Setup {
+    /// A venue with two symbols of a seeded market; a trader of the `test` strategy that crosses
+    /// the spread ten times a second and symbol, parked between; persist into SQLite.
+    pub(crate) fn new(row: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let venue = ["--seed", "11", "--balance", "100000", "--symbol", "BTCUSDT"];
+        let venue = venue.iter().chain(&["--symbol", "ETHUSDT"]);
+        let setup = Self {
+            instance: format!("{row}-{number}-{}", std::process::id()),
+            venue: venue.map(|&text| text.to_owned()).collect(),
+            trader: "trader",
+            environment: Vec::new(),
+            database: Database::Sqlite,
+            settings: Vec::new(),
+            is_alone: false,
+        };
+        setup
+            .set("loop.wait", "park")
+            .set("journal.capacity_records", 65_536)
+            .set("market_ring.capacity_records", 65_536)
+            // What is held at the end must agree: nothing is closed for the comparison.
+            .set("stop.flatten_on_stop", false)
+            .set("strategy.style", "ioc")
+            .set("strategy.interval_ms", 100)
+            .set("strategy.hold_ms", 50)
+    }
+
+    /// Orders rest: post-only at the best price, moved with it, cancelled after `hold_ms`.
+    pub(crate) fn resting(self, hold_ms: i64) -> Self {
+        self.set("strategy.style", "gtx").set("strategy.hold_ms", hold_ms)
+    }
+
+    /// A setting of the trader's file, named `table.key`.
+    pub(crate) fn set(mut self, name: &str, value: impl Into<toml_edit::Value>) -> Self {
+        self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// More arguments for `shrike venue`.
+    pub(crate) fn venue(mut self, arguments: &[&str]) -> Self {
+        self.venue.extend(arguments.iter().map(|&text| text.to_owned()));
+        self
+    }
+
+    /// Rows go elsewhere, or nowhere.
+    pub(crate) fn database(mut self, database: Database) -> Self {
+        self.database = database;
+        self
+    }
+
+    /// The trader with crash points.
+    pub(crate) fn chaos_trader(mut self) -> Self {
+        self.trader = "trader-chaos";
+        self
+    }
+
+    /// An environment variable of the trader.
+    pub(crate) fn environment(mut self, key: &str, value: &str) -> Self {
+        self.environment.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// No other system runs beside it.
+    pub(crate) fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
+    }
+
+    /// Starts venue, trader and persist.
+    pub(crate) fn start(self) -> System {
+        let place = if self.is_alone { Place::alone() } else { Place::shared() };
+        System::start(self, place)
+    }
+
+    /// `config/demo.toml` for the venue whose files are in `dir`, with the settings asked for.
+    pub(super) fn write_config(&self, dir: &Path) -> PathBuf {
+        let base = crate::arrows::root().join("config/demo.toml");
+        let base = std::fs::read_to_string(base).expect("config/demo.toml");
+        let mut document: DocumentMut = base.parse().expect("it is TOML");
+        let urls = std::fs::read_to_string(dir.join("venue/urls.json")).expect("it is there");
+        let urls: Value = serde_json::from_str(&urls).expect("it is JSON");
+        let path = |name: &str| dir.join(name).display().to_string();
+        let url = |name: &str| urls[name].as_str().expect("an address").to_owned();
+        document["instance"] = toml_edit::value(&self.instance);
+        let mut strategy = Table::new();
+        strategy["name"] = toml_edit::value("test");
+        document["strategy"] = Item::Table(strategy);
+        let places = [
+            ("venue.rest_url", url("rest_url")),
+            ("venue.market_url", url("stream_url")),
+            ("venue.user_url", url("stream_url")),
+            ("venue.order_url", url("order_url")),
+            ("venue.ca_file", path("venue/ca.pem")),
+            ("keys.api_key_file", path("venue/api_key")),
+            ("keys.api_secret_file", path("venue/api_secret")),
+            ("log.dir", path("log")),
+        ];
+        let places = places.map(|(name, value)| (name.to_owned(), value.into()));
+        for (name, value) in places.iter().chain(&self.settings) {
+            let (table, key) = name.split_once('.').expect("table.key");
+            let table = document.entry(table).or_insert_with(|| Item::Table(Table::new()));
+            table[key] = Item::Value(value.clone());
+        }
+        let file = dir.join("trader.toml");
+        std::fs::write(&file, document.to_string()).expect("a configuration");
+        file
+    }
+}
