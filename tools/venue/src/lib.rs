@@ -17,6 +17,7 @@ mod auth;
 mod config;
 mod core;
 mod credentials;
+pub mod faults;
 mod handle;
 mod history;
 mod hub;
