@@ -5,7 +5,7 @@ mod run;
 use std::time::{Duration, Instant};
 
 use persist::store::Severity;
-use persist::testing::{Postgres, Script};
+use persist::testing::{Postgres, Proxy, Script};
 use persist::value::Kind;
 use run::{Database, Journal, Persist, Random, check_rows, patiently};
 
@@ -215,8 +215,8 @@ fn a_wrong_password_ends_it_and_is_not_printed() {
 fn a_lost_answer_to_a_commit_is_neither_lost_nor_done_twice() {
     let server = Postgres::start();
     let direct = server.database("answers");
-    let proxy = run::Proxy::start(server.port());
-    let through = direct.replace(&server.port().to_string(), &proxy.port.to_string());
+    let proxy = Proxy::start(server.port());
+    let through = direct.replace(&server.port().to_string(), &proxy.port().to_string());
     // A small journal makes small batches, and these many commits.
     let mut journal = Journal::create(32);
     let mut script = Script::new(9, 9, 1000);
