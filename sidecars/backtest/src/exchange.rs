@@ -27,6 +27,7 @@ use crate::ledger::Ledger;
 use crate::market::MarketUpdate;
 use crate::rules::Rules;
 
+mod acts;
 mod amend;
 mod booking;
 mod draft;

@@ -156,7 +156,7 @@ impl Exchange {
     }
 
     /// Pays funding: −quantity × mark × rate, rounded half away from zero.
-    fn fund(&mut self) {
+    pub(super) fn fund(&mut self) {
         for account in self.account_ids() {
             for symbol in self.symbol_ids() {
                 let qty = self.position_qty(account, symbol);
