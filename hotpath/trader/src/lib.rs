@@ -14,6 +14,7 @@ pub mod cold;
 pub mod config;
 pub mod counters;
 pub mod desk;
+pub mod feed;
 pub mod gate;
 pub mod journal;
 pub mod links;
@@ -22,6 +23,7 @@ pub mod net;
 pub mod queues;
 pub mod run;
 mod segments;
+pub mod session;
 pub mod tsc;
 pub mod turn;
 

@@ -11,8 +11,9 @@ use schema::{
 
 use crate::net::{Connection, LinkError};
 
-/// Connections of one link: one now; the second is for standing by.
-pub const CONNECTIONS_PER_LINK: usize = 2;
+/// Places for connections of one link: two are up, the third replaces one of them before the
+/// venue's time limit.
+pub const CONNECTIONS_PER_LINK: usize = 3;
 /// All connections there can be.
 pub const SLOTS: usize = schema::LINKS * CONNECTIONS_PER_LINK;
 /// Messages in either direction: every slot, every symbol's snapshot and a few commands at once.
@@ -28,6 +29,15 @@ impl Slot {
     /// The `index`-th connection of a link.
     pub const fn of(link: Link, index: usize) -> Self {
         Self((link as usize * CONNECTIONS_PER_LINK + index) as u8)
+    }
+    /// The places of a link.
+    pub fn all_of(link: Link) -> impl Iterator<Item = Self> + Clone {
+        (0..CONNECTIONS_PER_LINK).map(move |index| Self::of(link, index))
+    }
+    /// Which of its link's places it is.
+    #[inline]
+    pub const fn lane(self) -> usize {
+        self.index() % CONNECTIONS_PER_LINK
     }
     /// Which link it serves.
     #[inline]

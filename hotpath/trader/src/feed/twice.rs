@@ -1,0 +1,85 @@
+//! Events of the user stream, which two connections bring: once each.
+//!
+//! No event is dropped that might be another: an event counts as a copy only if the other
+//! connection brought the same content, and as often. What one connection brings and the other does
+//! not within a limit shows that the other is frozen (RELIABILITY F31).
+
+use schema::{Counter, Counters, MonoNs};
+
+use super::LANES;
+
+/// Events remembered: a second of the fastest trading.
+const REMEMBERED: usize = 64;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    key: u64,
+    at: MonoNs,
+    passed: u8,
+    brought: [u8; LANES],
+}
+
+/// Events by their content.
+#[derive(Debug, Clone)]
+pub struct Twice {
+    entries: [Entry; REMEMBERED],
+    next: usize,
+    up_since: [Option<MonoNs>; LANES],
+    counts: Counters,
+}
+
+impl Default for Twice {
+    fn default() -> Self {
+        Self {
+            entries: [Entry::default(); REMEMBERED],
+            next: 0,
+            up_since: [None; LANES],
+            counts: Counters::default(),
+        }
+    }
+}
+
+impl Twice {
+    /// A connection came or went.
+    pub fn set_up(&mut self, lane: usize, since: Option<MonoNs>) {
+        self.up_since[lane] = since;
+    }
+    /// Copies, as [`Counter::FeedDuplicate`].
+    pub const fn counts(&self) -> &Counters {
+        &self.counts
+    }
+
+    /// Whether an event passes; `key` is its content without the time it was pushed.
+    pub fn pass(&mut self, now: MonoNs, lane: usize, key: u64) -> bool {
+        let known = self.entries.iter_mut().find(|entry| entry.passed > 0 && entry.key == key);
+        let Some(entry) = known else {
+            let mut brought = [0; LANES];
+            brought[lane] = 1;
+            self.entries[self.next] = Entry { key, at: now, passed: 1, brought };
+            self.next = (self.next + 1) % REMEMBERED;
+            return true;
+        };
+        entry.brought[lane] = entry.brought[lane].saturating_add(1);
+        if entry.brought[lane] > entry.passed {
+            entry.passed = entry.brought[lane];
+            return true;
+        }
+        self.counts.count(Counter::FeedDuplicate);
+        false
+    }
+
+    /// A connection that has not brought an event another brought `limit_ns` ago or earlier.
+    pub fn frozen(&self, now: MonoNs, limit_ns: u64) -> Option<usize> {
+        let due = self.entries.iter().filter(|e| e.passed > 0 && now.since(e.at) >= limit_ns);
+        for entry in due {
+            let lacks = |lane: &usize| {
+                let was_up = self.up_since[*lane].is_some_and(|since| since < entry.at);
+                was_up && entry.brought[*lane] == 0
+            };
+            if let Some(lane) = (0..LANES).find(lacks) {
+                return Some(lane);
+            }
+        }
+        None
+    }
+}
