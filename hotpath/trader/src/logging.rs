@@ -3,12 +3,13 @@
 //! As SPEC 10.7 asks: console from INFO, `shrike.log` from DEBUG, rotated daily and kept 30 days,
 //! `errors.log` from ERROR, 10 MB and five old ones, loggers named `trading`, `risk` and
 //! `execution`. fern dispatches; it cannot rotate, and its plain writer makes a system call of
-//! every fragment of a line, so each file is a `LineWriter` over `file-rotate`.
+//! every fragment of a line, so each file is [`Lines`] over `file-rotate`.
 //!
-//! The hot thread logs nothing: it leaves fixed entries in a queue ([`LogEntry`]), and what does
-//! not fit is counted in `Status::log_dropped`.
+//! The hot thread logs nothing: it leaves fixed entries in a queue ([`LogEntry`]). What does not
+//! fit there, and what a full disk does not take, is counted in `Status::log_dropped`.
 
-use std::io::LineWriter;
+mod lines;
+
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,15 +27,15 @@ use schema::{Event, ExecType, TradingState};
 use crate::config;
 use crate::queues::LogEntry;
 
+use lines::Lines;
+pub(crate) use lines::lost;
+
 /// Size at which `errors.log` is rotated.
 const ERRORS_BYTES: usize = 10 << 20;
 /// Old `errors.log` files kept.
 const ERRORS_FILES: usize = 5;
 /// Days of `shrike.log` kept.
 const DAYS: usize = 30;
-/// A line is written in one piece up to this length.
-const LINE_BYTES: usize = 64 << 10;
-
 type Writer = Box<dyn std::io::Write + Send>;
 
 fn file<S: SuffixScheme + Send + 'static>(path: &Path, suffix: S, limit: ContentLimit) -> Writer
@@ -44,7 +45,7 @@ where
     let mut options = std::fs::OpenOptions::new();
     options.read(true).create(true).append(true).mode(0o600);
     let file = FileRotate::new(path, suffix, limit, Compression::None, Some(options));
-    Box::new(LineWriter::with_capacity(LINE_BYTES, file))
+    Box::new(Lines::new(file))
 }
 
 /// `shrike.log`: a new file each day, [`DAYS`] kept, dated by the day they cover.

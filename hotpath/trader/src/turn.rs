@@ -368,7 +368,7 @@ impl Turn {
         status.ticks = self.ticks;
         status.journal_used = parts.desk.journal.used();
         status.journal_capacity = parts.desk.journal.capacity();
-        status.log_dropped = parts.desk.losses().0;
+        status.log_dropped = parts.desk.losses().0 + crate::logging::lost();
         let counts = alloc::counts();
         status.hot_allocations = counts.hot;
         status.tls_allocations = counts.tls;
