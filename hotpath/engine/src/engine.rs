@@ -269,6 +269,10 @@ impl Engine {
         let can = self.links[Link::User as usize] && self.links[Link::Order as usize];
         can && (!self.is_reconciled || self.is_reconcile_asked || self.causes.need_truth())
     }
+    /// What a request asked that has no answer yet.
+    pub fn request_kind(&self, id: schema::RequestId) -> Option<schema::RequestKind> {
+        self.requests.kind(id)
+    }
     /// Whether no order of ours is working, in flight or unknown, and every fill has its report:
     /// whoever leaves before has a record that lacks the last commission.
     pub fn is_quiet(&self) -> bool {

@@ -13,9 +13,9 @@ use crate::net::{Connection, LinkError};
 
 /// Places for connections of one link: two are up, the third replaces one of them before the
 /// venue's time limit.
-pub const CONNECTIONS_PER_LINK: usize = 3;
+pub const CONNECTIONS_PER_LINK: usize = schema::CONNECTIONS_PER_LINK;
 /// All connections there can be.
-pub const SLOTS: usize = schema::LINKS * CONNECTIONS_PER_LINK;
+pub const SLOTS: usize = schema::CONNECTIONS;
 /// Messages in either direction: every slot, every symbol's snapshot and a few commands at once.
 pub const MESSAGES: usize = 128;
 /// Log entries that may wait: a second of a busy market at one order a millisecond, twice over.

@@ -45,6 +45,7 @@ counted!(
         FrameRefused = "frame_refused": "Frames that could not be read: bad framing, text or values.",
         FeedDuplicate = "feed_duplicate": "Market messages that had come before, on either connection.",
         FeedMadeUp = "feed_made_up": "Messages one connection lost and the other brought.",
+        FeedRestarted = "feed_restarted": "Times the venue's update ids began anew.",
         FeedDiverged = "feed_diverged": "Messages of one number with different content.",
         BookGap = "book_gap": "Gaps in a depth book that needed a new snapshot.",
         BookResync = "book_resync": "Snapshots that brought a depth book back.",

@@ -40,8 +40,9 @@ pub use order::{
 pub use record::{BadRecord, Decision, Event, Kind, Levels, Record, Stage, Stages, StateChange};
 pub use state::{Reject, StateReason, TradingState};
 pub use status::{
-    BALANCES_MAX, LINKS, Link, LinkStatus, RunInfo, SYMBOLS_MAX, SignalParams, Status, SymbolInfo,
-    SymbolStatus, Verdict,
+    BALANCES_MAX, CONNECTIONS, CONNECTIONS_PER_LINK, ConnectionState, ConnectionStatus, LINKS,
+    Link, LinkStatus, RunInfo, SYMBOLS_MAX, SignalParams, Status, SymbolInfo, SymbolStatus,
+    Verdict,
 };
 pub use time::{MonoNs, WallNs};
 

@@ -90,6 +90,47 @@ pub struct LinkStatus {
     pub decode_errors: u64,
 }
 
+/// Places for connections of one link: two are up, the third replaces one of them.
+pub const CONNECTIONS_PER_LINK: usize = 3;
+/// All places for connections.
+pub const CONNECTIONS: usize = LINKS * CONNECTIONS_PER_LINK;
+
+wire_enum!(
+    /// How a connection is.
+    ConnectionState {
+        /// There is none.
+        None = 0 "none",
+        /// It stands and has brought nothing yet.
+        Open = 1 "open",
+        /// It does what it is for.
+        Ready = 2 "ready",
+        /// Orders leave on it.
+        Active = 3 "active",
+    }
+);
+
+/// One place for a connection in [`Status`]; the counts are of the place, not of one connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ConnectionStatus {
+    /// [`ConnectionState`] as a number.
+    pub state: u64,
+    /// Monotonic time at which it opened, ns; zero if there is none.
+    pub opened_mono_ns: u64,
+    /// Monotonic time of the last message, ns; zero if none.
+    pub last_frame_mono_ns: u64,
+    /// Messages since start.
+    pub frames: u64,
+    /// Connections made since start.
+    pub connects: u64,
+    /// Market messages it brought first.
+    pub wins: u64,
+    /// Market messages another connection had brought before.
+    pub duplicates: u64,
+    /// By how much it is ahead of the other when it is first, a moving average, ns.
+    pub lead_ns: i64,
+}
+
 /// One symbol in [`Status`]; money in units of 1e-8.
 #[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -207,6 +248,8 @@ pub struct Status {
     pub tls_allocations: u64,
     /// Connections, by [`Link`].
     pub links: [LinkStatus; LINKS],
+    /// Places for connections, [`CONNECTIONS_PER_LINK`] of each [`Link`].
+    pub connections: [ConnectionStatus; CONNECTIONS],
     /// Symbols, in the order of [`RunInfo`].
     pub symbols: [SymbolStatus; SYMBOLS_MAX],
     /// Counts of what went wrong and was dealt with.

@@ -55,6 +55,10 @@ impl Requests {
     pub fn close(&mut self, id: RequestId) -> Option<Request> {
         self.ring[Self::slot(id)].take_if(|request| request.id == id)
     }
+    /// What an unanswered request asked.
+    pub fn kind(&self, id: RequestId) -> Option<RequestKind> {
+        self.ring[Self::slot(id)].filter(|request| request.id == id).map(|request| request.kind)
+    }
     const fn slot(id: RequestId) -> usize {
         id.0 as usize % REQUESTS_REMEMBERED
     }
