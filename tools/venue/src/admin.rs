@@ -11,7 +11,7 @@ use crate::{
     core::Core,
     params::Params,
     refusal::Refusal,
-    rest::{json_response, not_found, refused},
+    rest::{Reply, json_response, refused, respond},
     server::Shared,
     wire::{Format, json::Json},
 };
@@ -33,7 +33,7 @@ pub(crate) async fn answer(
             shared.core.call(move |core| ledger(core, account)).await.and_then(|answer| answer)
         }
         (&Method::GET, "/shrike/stats") => shared.core.call(stats).await,
-        _ => return not_found(),
+        _ => return respond(Reply::not_found()),
     };
     match answer {
         Ok(text) => json_response(StatusCode::OK, text),

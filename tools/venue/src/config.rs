@@ -17,6 +17,8 @@ pub struct VenueConfig {
     pub source: MarketSource,
     /// How much faster than recorded the market runs; 1.0 is real time. Times stay wall time.
     pub speed: f64,
+    /// Events a second and symbol of a generated market; `None` takes a lively one's.
+    pub market_events_per_second: Option<u32>,
     /// Accounts; empty gives one with 10,000 USDT.
     pub accounts: Vec<AccountSetup>,
     /// Fee of a maker fill in millionths of the notional.
@@ -47,6 +49,7 @@ impl Default for VenueConfig {
                 symbols: vec!["BTCUSDT".to_owned(), "ETHUSDT".to_owned()],
             },
             speed: 1.0,
+            market_events_per_second: None,
             accounts: Vec::new(),
             maker_fee_ppm: 200,
             taker_fee_ppm: 500,

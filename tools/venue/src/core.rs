@@ -1,43 +1,42 @@
-//! The one owner of the exchange: a thread that runs requests, the market and the timers in turn.
+//! The exchange with everything around it that clients see, as one deterministic machine.
 //!
-//! Connections send closures; whatever a closure does to the exchange is followed at once by
-//! fanning out the events it caused, so every client sees one order of events. The thread sleeps
-//! until the next market event, timer or request. Reading the clock happens here and nowhere below.
+//! The caller owns the time and tells it ([`Core::set_time`]); nothing here reads a clock, waits or
+//! knows a socket. Whatever a request does is followed at once by fanning out the events it
+//! caused, so every client sees one order of events. [`crate::thread`] runs a core behind sockets,
+//! [`crate::Inline`] inside the caller.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use backtest::{AccountId, Exchange, VenueEvent};
-use tokio::sync::oneshot;
+use backtest::{AccountId, Exchange, MarketUpdate, VenueEvent};
 
 use crate::{
-    history::History, hub::Hub, limits::Meter, refusal::Refusal, source::Source, users::Users,
+    gate::Gate, history::History, hub::Hub, limits::Meter, source::Source, users::Users,
     wire::Format,
 };
 
-/// Requests waiting for the core; one more is answered 503.
-const REQUESTS_MAX: usize = 4096;
 /// Market events handled before requests get their turn again.
 const MARKET_BATCH_MAX: usize = 256;
 /// Grid of the timers in milliseconds: 100, 250 and 500 ms are multiples of it.
 const GRID_MS: i64 = 50;
+/// Nanoseconds of a millisecond.
+const MS_NS: i64 = 1_000_000;
 
-/// A request, run on the core's thread.
-type Request = Box<dyn FnOnce(&mut Core) + Send>;
+/// Something to be done at its time.
+pub(crate) type Deferred = Box<dyn FnOnce(&mut Core) + Send>;
 
-/// Everything the venue knows, owned by the core's thread.
+/// Everything the venue knows.
 pub(crate) struct Core {
     /// Matching, accounts, books.
     pub(crate) exchange: Exchange,
     /// How symbols are written, by symbol id.
     pub(crate) formats: Arc<[Format]>,
-    /// Market subscriptions.
+    /// Connections and market subscriptions.
     pub(crate) hub: Hub,
     /// Listen keys and user subscriptions.
     pub(crate) users: Users,
@@ -50,7 +49,11 @@ pub(crate) struct Core {
     /// Accounts opened; their ids are the numbers below it.
     pub(crate) account_count: usize,
     source: Source,
-    clock: Clock,
+    now_ns: i64,
+    last_tick_ms: i64,
+    /// What is to be done later, by time and order of asking.
+    later: BTreeMap<(i64, u64), Deferred>,
+    later_sequence: u64,
 }
 
 /// Counters of the venue; none of them takes part in a decision.
@@ -68,25 +71,6 @@ pub(crate) struct Stats {
     pub(crate) tape_ended: AtomicBool,
 }
 
-/// Wall time in milliseconds that never goes back.
-#[derive(Debug, Default)]
-struct Clock {
-    last_ms: i64,
-}
-
-impl Clock {
-    fn now_ms(&mut self) -> i64 {
-        self.last_ms = self.last_ms.max(wall_ms());
-        self.last_ms
-    }
-}
-
-/// The system's wall time in milliseconds.
-pub(crate) fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Core {
     /// A core that has played the market up to the first complete book of every symbol.
     pub(crate) fn new(
@@ -95,37 +79,61 @@ impl Core {
         formats: Arc<[Format]>,
         source: Source,
         users: Users,
-        meter: Arc<Meter>,
-        stats: Arc<Stats>,
+        gate: &Gate,
+        now_ns: i64,
     ) -> Self {
-        let hub = Hub::new(Arc::clone(&formats), Arc::clone(&stats));
+        let hub = Hub::new(Arc::clone(&formats), Arc::clone(&gate.stats));
         let history = History::new(formats.len());
-        let clock = Clock::default();
         let mut core = Self {
             exchange,
             formats,
             hub,
             users,
             history,
-            meter,
-            stats,
+            meter: Arc::clone(&gate.meter),
+            stats: Arc::clone(&gate.stats),
             account_count,
             source,
-            clock,
+            now_ns,
+            last_tick_ms: now_ns / MS_NS,
+            later: BTreeMap::new(),
+            later_sequence: 0,
         };
-        let now_ms = core.now_ms();
-        core.source.prime(&mut core.exchange, now_ms);
-        core.flush(now_ms);
+        core.source.prime(&mut core.exchange, now_ns / MS_NS);
+        core.flush();
         core
     }
 
-    /// Venue time.
-    pub(crate) fn now_ms(&mut self) -> i64 {
-        self.clock.now_ms()
+    /// Venue time in milliseconds.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_ns / MS_NS
+    }
+
+    /// Tells the time; an earlier one than before counts as that.
+    pub(crate) fn set_time(&mut self, now_ns: i64) {
+        self.now_ns = self.now_ns.max(now_ns);
+    }
+
+    /// Makes the next market event due now.
+    pub(crate) fn restart_source(&mut self) {
+        self.source.restart(self.now_ns);
+    }
+
+    /// Does something `after_ms` from now, after what was put off to the same time before.
+    pub(crate) fn defer(&mut self, after_ms: i64, what: Deferred) {
+        self.later_sequence += 1;
+        self.later.insert((self.now_ms() + after_ms.max(0), self.later_sequence), what);
+    }
+
+    /// A market event from outside, instead of the source's.
+    pub(crate) fn market(&mut self, update: &MarketUpdate) {
+        self.exchange.market(self.now_ms(), update);
+        self.flush();
     }
 
     /// Sends what the exchange has to say to those who listen.
-    pub(crate) fn flush(&mut self, now_ms: i64) {
+    pub(crate) fn flush(&mut self) {
+        let now_ms = self.now_ms();
         for event in self.exchange.drain_events() {
             match event {
                 VenueEvent::Market(update) => {
@@ -143,124 +151,50 @@ impl Core {
     }
 
     /// Plays what is due of the market and the timers.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let now_ms = self.now_ms();
         self.exchange.advance(now_ms);
+        self.run_deferred(now_ms);
         let mut played = 0;
-        let now = Instant::now();
         while played < MARKET_BATCH_MAX {
-            let Some(update) = self.source.next_due(now) else { break };
+            let Some(update) = self.source.next_due(self.now_ns) else { break };
             self.exchange.market(now_ms, &update);
-            self.flush(now_ms);
+            self.flush();
             played += 1;
         }
         self.stats.market_events.fetch_add(played as u64, Ordering::Relaxed);
         if self.source.is_ended() {
             self.stats.tape_ended.store(true, Ordering::Relaxed);
         }
-        self.flush(now_ms);
-        self.hub.tick(now_ms, &self.exchange, &mut self.history);
-        self.users.tick(&mut self.hub, now_ms);
+        self.flush();
+        if self.last_tick_ms.div_euclid(GRID_MS) != now_ms.div_euclid(GRID_MS) {
+            self.last_tick_ms = now_ms;
+            self.hub.tick(now_ms, &self.exchange, &mut self.history);
+            self.users.tick(&mut self.hub, now_ms);
+        }
     }
 
-    /// How long nothing will be due.
-    fn idle(&mut self) -> Duration {
-        let now_ms = wall_ms();
-        let mut wait = Duration::from_millis((GRID_MS - now_ms.rem_euclid(GRID_MS)) as u64);
+    fn run_deferred(&mut self, now_ms: i64) {
+        while let Some(entry) = self.later.first_entry() {
+            if entry.key().0 > now_ms {
+                return;
+            }
+            entry.remove()(self);
+            self.flush();
+        }
+    }
+
+    /// When the next thing is due, in nanoseconds of the caller's time.
+    pub(crate) fn due_ns(&self) -> i64 {
+        let now_ms = self.now_ms();
+        let mut due_ms = now_ms + GRID_MS - now_ms.rem_euclid(GRID_MS);
         if let Some(timer_ms) = self.exchange.next_timer_ms() {
-            wait = wait.min(Duration::from_millis((timer_ms - now_ms).max(0) as u64));
+            due_ms = due_ms.min(timer_ms);
         }
-        if let Some(due) = self.source.due() {
-            wait = wait.min(due.saturating_duration_since(Instant::now()));
+        if let Some(((later_ms, _), _)) = self.later.first_key_value() {
+            due_ms = due_ms.min(*later_ms);
         }
-        wait
+        let due_ns = due_ms.saturating_mul(MS_NS);
+        self.source.due_ns().map_or(due_ns, |source_ns| due_ns.min(source_ns))
     }
-}
-
-/// How connections reach the core.
-#[derive(Clone)]
-pub(crate) struct CoreHandle {
-    requests: SyncSender<Request>,
-}
-
-impl CoreHandle {
-    /// Runs `request` on the core's thread, later.
-    ///
-    /// # Errors
-    /// [`Refusal::unavailable`] when the core is overloaded or gone.
-    pub(crate) fn send(
-        &self,
-        request: impl FnOnce(&mut Core) + Send + 'static,
-    ) -> Result<(), Refusal> {
-        match self.requests.try_send(Box::new(request)) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                Err(Refusal::unavailable())
-            }
-        }
-    }
-
-    /// Runs `request` on the core's thread and waits for its result.
-    ///
-    /// # Errors
-    /// As [`CoreHandle::send`].
-    pub(crate) async fn call<R: Send + 'static>(
-        &self,
-        request: impl FnOnce(&mut Core) -> R + Send + 'static,
-    ) -> Result<R, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.send(move |core| {
-            let _ = answer.send(request(core));
-        })?;
-        answered.await.map_err(|_| Refusal::unavailable())
-    }
-
-    /// As [`CoreHandle::call`], from a thread outside the runtime.
-    pub(crate) fn call_blocking<R: Send + 'static>(
-        &self,
-        request: impl FnOnce(&mut Core) -> R + Send + 'static,
-    ) -> Result<R, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.send(move |core| {
-            let _ = answer.send(request(core));
-        })?;
-        answered.blocking_recv().map_err(|_| Refusal::unavailable())
-    }
-}
-
-/// Starts the core's thread; it ends when `stop` turns true or every handle is dropped.
-pub(crate) fn start(
-    core: Core,
-    stop: Arc<AtomicBool>,
-) -> std::io::Result<(CoreHandle, std::thread::JoinHandle<()>)> {
-    let (requests, inbox) = sync_channel(REQUESTS_MAX);
-    let thread = std::thread::Builder::new()
-        .name("venue-core".to_owned())
-        .spawn(move || run(core, &inbox, &stop))?;
-    Ok((CoreHandle { requests }, thread))
-}
-
-fn run(mut core: Core, inbox: &Receiver<Request>, stop: &AtomicBool) {
-    core.source.restart(Instant::now());
-    while !stop.load(Ordering::Relaxed) {
-        match inbox.recv_timeout(core.idle()) {
-            Ok(request) => {
-                serve(&mut core, request);
-                // What has queued up meanwhile goes first, but not for ever.
-                for request in inbox.try_iter().take(REQUESTS_MAX) {
-                    serve(&mut core, request);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        core.turn();
-    }
-}
-
-fn serve(core: &mut Core, request: Request) {
-    core.stats.requests.fetch_add(1, Ordering::Relaxed);
-    request(core);
-    let now_ms = core.now_ms();
-    core.flush(now_ms);
 }

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use tokio::{runtime::Runtime, sync::watch};
 
-use crate::{
-    Credentials, admin,
-    core::{CoreHandle, Stats},
-};
+use crate::{Credentials, admin, core::Stats, thread::CoreHandle};
 
 /// Longest wait for connections to end at stop.
 const STOP_WAIT: Duration = Duration::from_secs(2);

@@ -5,12 +5,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use backtest::{DepthUpdate, MarketUpdate, OrderUpdate};
 use schema::{Mark, Price, Qty, SymbolId};
-use tokio::sync::mpsc::Sender;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
@@ -23,9 +22,13 @@ use crate::{
     },
 };
 
+mod deliver;
 mod paced;
 
-/// A WebSocket connection of the streams.
+use deliver::Arrivals;
+pub(crate) use deliver::{Out, Outlet};
+
+/// A WebSocket connection, of streams or of the WebSocket API.
 pub(crate) type ConnectionId = u64;
 
 /// Market subscriptions and their state.
@@ -40,12 +43,17 @@ pub(crate) struct Hub {
     sent: HashMap<Topic, u64>,
     marks: Vec<Option<Mark>>,
     next_connection: ConnectionId,
+    arrivals: Arrivals,
+    /// Frames of connections without a socket.
+    kept: Vec<(ConnectionId, Out)>,
     last_tick_ms: i64,
 }
 
 struct Connection {
-    queue: Sender<Utf8Bytes>,
+    outlet: Outlet,
     route: Route,
+    /// Its number among the connections of its route.
+    number: u64,
     combined: bool,
     /// Names subscribed, served or not.
     names: Vec<String>,
@@ -76,20 +84,19 @@ impl Hub {
             sent: HashMap::new(),
             marks,
             next_connection: 1,
+            arrivals: Arrivals::default(),
+            kept: Vec::new(),
             last_tick_ms: 0,
         }
     }
 
-    /// Takes a connection in; its frames go to `queue`.
-    pub(crate) fn connect(
-        &mut self,
-        queue: Sender<Utf8Bytes>,
-        route: Route,
-        combined: bool,
-    ) -> ConnectionId {
+    /// Takes a connection in.
+    pub(crate) fn connect(&mut self, outlet: Outlet, route: Route, combined: bool) -> ConnectionId {
         let id = self.next_connection;
         self.next_connection += 1;
-        self.connections.insert(id, Connection { queue, route, combined, names: Vec::new() });
+        let number = self.arrivals.next(route);
+        let names = Vec::new();
+        self.connections.insert(id, Connection { outlet, route, number, combined, names });
         id
     }
 
@@ -165,16 +172,9 @@ impl Hub {
         self.send(id, frame);
     }
 
-    /// Sends one frame as it is; a full queue ends the connection.
+    /// Sends one frame as it is.
     pub(crate) fn send(&mut self, id: ConnectionId, frame: Utf8Bytes) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        if connection.queue.try_send(frame).is_err() {
-            if !connection.queue.is_closed() {
-                log::warn!("stream connection {id} reads too slowly and is cut");
-                self.stats.slow_cut.fetch_add(1, Ordering::Relaxed);
-            }
-            self.disconnect(id);
-        }
+        self.put(id, Out::Text(frame));
     }
 
     fn has(&self, topic: Topic) -> bool {
@@ -185,7 +185,7 @@ impl Hub {
         let Some(subscriptions) = self.topics.get(&topic) else { return };
         let raw = Utf8Bytes::from(text);
         let mut wrapped: Option<(&str, Utf8Bytes)> = None;
-        let mut slow = Vec::new();
+        let mut frames = Vec::with_capacity(subscriptions.len());
         for subscription in subscriptions {
             let Some(connection) = self.connections.get(&subscription.connection) else { continue };
             let frame = if !connection.combined {
@@ -200,16 +200,10 @@ impl Hub {
                     }
                 }
             };
-            if connection.queue.try_send(frame).is_err() {
-                slow.push((subscription.connection, connection.queue.is_closed()));
-            }
+            frames.push((subscription.connection, frame));
         }
-        for (id, is_closed) in slow {
-            if !is_closed && self.is_connected(id) {
-                log::warn!("stream connection {id} reads too slowly and is cut");
-                self.stats.slow_cut.fetch_add(1, Ordering::Relaxed);
-            }
-            self.disconnect(id);
+        for (id, frame) in frames {
+            self.put(id, Out::Text(frame));
         }
     }
 

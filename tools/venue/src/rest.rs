@@ -7,12 +7,14 @@ use http_body_util::Full;
 use hyper::{Method, Response, StatusCode, header::HeaderValue};
 
 use crate::{
-    core::wall_ms,
+    core::Core,
+    gate::Gate,
     limits::{OrderCounts, Pool},
-    ops::{Context, Operation, account, history, market, orders},
+    ops::{Answer, Context, Operation, account, history, market, orders},
     params::Params,
     refusal::Refusal,
     server::Shared,
+    thread::wall_ms,
 };
 
 /// What a caller must show.
@@ -180,65 +182,145 @@ pub(crate) struct Call<'a> {
     pub(crate) address: IpAddr,
 }
 
-/// Answers one request.
-pub(crate) async fn answer(shared: &Shared, call: &Call<'_>) -> Response<Full<Bytes>> {
-    let endpoint = ENDPOINTS.iter().find(|row| row.path == call.path && row.method == call.method);
-    let Some(endpoint) = endpoint else { return not_found() };
-    let params = Params::from_http(call.query, call.body);
-    let weight = endpoint.weight.of(&params);
-    let now_ms = wall_ms();
-    let charged = shared.meter.charge(Pool::Rest, call.address, weight, now_ms);
-    let (result, counts) = match charged {
-        Err(refusal) => (Err(refusal), None),
-        Ok(_) => run(shared, call, endpoint, params, now_ms).await,
-    };
-    let mut response = match result {
-        Ok(text) => json_response(StatusCode::OK, text),
-        Err(refusal) => refused(&refusal),
-    };
-    let used = shared.meter.used(Pool::Rest, call.address, now_ms);
-    let headers = response.headers_mut();
-    if !call.path.starts_with("/fapi/v1/funding") {
-        headers.insert("x-mbx-used-weight-1m", HeaderValue::from(used));
-    }
-    if let Some(counts) = counts {
-        headers.insert("x-mbx-order-count-10s", HeaderValue::from(counts.count_10s));
-        headers.insert("x-mbx-order-count-1m", HeaderValue::from(counts.count_1m));
-    }
-    response
+/// A request that may be executed.
+pub(crate) struct Admitted {
+    operation: Operation,
+    account: usize,
+    params: Params,
 }
 
-async fn run(
-    shared: &Shared,
+/// What goes back: status, headers, body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// Headers besides the content's type and length.
+    pub(crate) headers: Vec<(&'static str, i64)>,
+    /// Body.
+    pub(crate) body: String,
+    /// Whether the body is a page and not JSON.
+    pub(crate) is_page: bool,
+}
+
+impl Reply {
+    /// An error body with its status and, where a limit was hit, `Retry-After`.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        let retry = refusal.retry_after_s.map(|seconds| ("retry-after", i64::from(seconds)));
+        let headers = retry.into_iter().collect();
+        Self { status: refusal.http, headers, body: refusal.body(), is_page: false }
+    }
+
+    /// 404 in HTML: what the venue answers to a path it does not have.
+    pub(crate) fn not_found() -> Self {
+        Self::page(404, "Not Found")
+    }
+
+    /// A page of the venue's front.
+    pub(crate) fn page(status: u16, text: &str) -> Self {
+        let body = format!(
+            "<html>\n<head><title>{status} {text}</title></head>\n<body>\n\
+             <center><h1>{status} {text}</h1></center>\n</body>\n</html>\n"
+        );
+        Self { status, headers: Vec::new(), body, is_page: true }
+    }
+}
+
+/// Looks a request up, charges it and finds out who sends it.
+///
+/// # Errors
+/// The reply to a request that may not be executed.
+pub(crate) fn admit(
+    gate: &Gate,
     call: &Call<'_>,
-    endpoint: &'static Endpoint,
-    params: Params,
     now_ms: i64,
-) -> (Result<String, Refusal>, Option<OrderCounts>) {
+) -> Result<(Admitted, Option<OrderCounts>), Reply> {
+    let endpoint = ENDPOINTS.iter().find(|row| row.path == call.path && row.method == call.method);
+    let endpoint = endpoint.ok_or_else(Reply::not_found)?;
+    let params = Params::from_http(call.query, call.body);
+    let weight = endpoint.weight.of(&params);
+    let admitted = gate.meter.charge(Pool::Rest, call.address, weight, now_ms);
+    let admitted = admitted.and_then(|_| enter(gate, call, endpoint, &params, now_ms));
+    match admitted {
+        Ok((account, counts)) => {
+            Ok((Admitted { operation: endpoint.run, account, params }, counts))
+        }
+        Err(refusal) => Err(finish(gate, call, Err(refusal), None, now_ms)),
+    }
+}
+
+fn enter(
+    gate: &Gate,
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    params: &Params,
+    now_ms: i64,
+) -> Result<(usize, Option<OrderCounts>), Refusal> {
     let account = match endpoint.security {
-        Open => Ok(0),
-        Key => shared.keys.account(call.api_key),
-        Signed => shared.keys.verify(call.api_key, &params, now_ms).map(|(account, _)| account),
-    };
-    let account = match account {
-        Ok(account) => account,
-        Err(refusal) => return (Err(refusal), None),
+        Open => 0,
+        Key => gate.keys.account(call.api_key)?,
+        Signed => gate.verify(call.api_key, params, now_ms)?.0,
     };
     let (count_10s, count_1m) = endpoint.orders;
-    let counts = if count_1m == 0 {
-        None
-    } else {
-        match shared.meter.count_orders(account, count_10s, count_1m, now_ms) {
-            Ok(counts) => Some(counts),
-            Err(refusal) => return (Err(refusal), None),
-        }
+    if count_1m == 0 {
+        return Ok((account, None));
+    }
+    let counts = gate.meter.count_orders(account, count_10s, count_1m, now_ms)?;
+    Ok((account, Some(counts)))
+}
+
+/// Executes a request.
+pub(crate) fn execute(core: &mut Core, admitted: &Admitted) -> Answer {
+    let now_ms = core.now_ms();
+    let account = admitted.account;
+    (admitted.operation)(&mut Context { core, account, now_ms }, &admitted.params)
+}
+
+/// The reply to an executed or refused request.
+pub(crate) fn finish(
+    gate: &Gate,
+    call: &Call<'_>,
+    answer: Answer,
+    counts: Option<OrderCounts>,
+    now_ms: i64,
+) -> Reply {
+    let mut reply = match answer {
+        Ok(body) => Reply { status: 200, headers: Vec::new(), body, is_page: false },
+        Err(refusal) => Reply::refused(&refusal),
     };
-    let operation = endpoint.run;
-    let result = shared.core.call(move |core| {
-        let now_ms = core.now_ms();
-        operation(&mut Context { core, account, now_ms }, &params)
-    });
-    (result.await.and_then(|answer| answer), counts)
+    if !call.path.starts_with("/fapi/v1/funding") {
+        let used = gate.meter.used(Pool::Rest, call.address, now_ms);
+        reply.headers.push(("x-mbx-used-weight-1m", i64::from(used)));
+    }
+    if let Some(counts) = counts {
+        reply.headers.push(("x-mbx-order-count-10s", i64::from(counts.count_10s)));
+        reply.headers.push(("x-mbx-order-count-1m", i64::from(counts.count_1m)));
+    }
+    reply
+}
+
+/// Answers one request of a socket.
+pub(crate) async fn answer(shared: &Shared, call: &Call<'_>) -> Response<Full<Bytes>> {
+    let now_ms = wall_ms();
+    let (admitted, counts) = match admit(&shared.gate, call, now_ms) {
+        Ok(admitted) => admitted,
+        Err(reply) => return respond(reply),
+    };
+    let result = shared.core.call(move |core| execute(core, &admitted)).await;
+    let answer = result.and_then(|answer| answer);
+    respond(finish(&shared.gate, call, answer, counts, now_ms))
+}
+
+/// A reply as hyper sends it.
+pub(crate) fn respond(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let kind = if reply.is_page { "text/html" } else { "application/json;charset=UTF-8" };
+    let headers = response.headers_mut();
+    headers.insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    for (name, value) in reply.headers {
+        headers.insert(name, HeaderValue::from(value));
+    }
+    response
 }
 
 /// A JSON answer.
@@ -250,25 +332,9 @@ pub(crate) fn json_response(status: StatusCode, text: String) -> Response<Full<B
     response
 }
 
-/// An error body with its status and, where a limit was hit, `Retry-After`.
+/// A refusal as hyper sends it.
 pub(crate) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
-    let status = StatusCode::from_u16(refusal.http).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = json_response(status, refusal.body());
-    if let Some(seconds) = refusal.retry_after_s {
-        response.headers_mut().insert(hyper::header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-/// 404 in HTML: what the venue answers to a path it does not have.
-pub(crate) fn not_found() -> Response<Full<Bytes>> {
-    let page = "<html>\n<head><title>404 Not Found</title></head>\n<body>\n\
-                <center><h1>404 Not Found</h1></center>\n</body>\n</html>\n";
-    let mut response = Response::new(Full::new(Bytes::from_static(page.as_bytes())));
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    let html = HeaderValue::from_static("text/html");
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, html);
-    response
+    respond(Reply::refused(refusal))
 }
 
 #[cfg(test)]

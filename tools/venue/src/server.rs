@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    os::fd::{AsFd, OwnedFd},
     sync::Arc,
     time::Duration,
 };
@@ -20,13 +21,12 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     admin,
-    auth::KeyRing,
     config::VenueConfig,
-    core::{CoreHandle, Stats},
-    limits::Meter,
+    gate::Gate,
     refusal::Refusal,
     rest::{self, Call},
     socket,
+    thread::CoreHandle,
 };
 
 /// Largest form body in bytes.
@@ -38,16 +38,22 @@ const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 pub(crate) struct Shared {
     /// The exchange's thread.
     pub(crate) core: CoreHandle,
-    /// API keys.
-    pub(crate) keys: KeyRing,
-    /// Weights and order counts.
-    pub(crate) meter: Arc<Meter>,
-    /// Counters.
-    pub(crate) stats: Arc<Stats>,
+    /// Keys, limits, counters.
+    pub(crate) gate: Arc<Gate>,
     /// As configured.
     pub(crate) config: VenueConfig,
     /// Turns true when the venue stops.
     pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Whom a connection comes from, and how to reach its TCP socket.
+pub(crate) struct Peer {
+    /// Its address.
+    pub(crate) address: IpAddr,
+    /// A second handle of the socket, for what cannot be done through the stream.
+    pub(crate) control: Option<Arc<OwnedFd>>,
+    /// Whether it may use `/shrike/*`.
+    is_plain: bool,
 }
 
 /// Accepts connections until the venue stops; without `tls` they are plain and may use `/shrike/*`.
@@ -78,24 +84,28 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         log::debug!("no TCP_NODELAY: {error}");
     }
+    let control = stream.as_fd().try_clone_to_owned().ok().map(Arc::new);
+    let peer = Peer { address: peer.ip(), control, is_plain: tls.is_none() };
     match tls {
-        None => serve(shared, stream, peer.ip(), true).await,
+        None => serve(shared, stream, peer).await,
         Some(tls) => match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve(shared, stream, peer.ip(), false).await,
-            Ok(Err(error)) => log::debug!("TLS handshake with {peer}: {error}"),
-            Err(_) => log::debug!("TLS handshake with {peer} took too long"),
+            Ok(Ok(stream)) => serve(shared, stream, peer).await,
+            Ok(Err(error)) => log::debug!("TLS handshake with {}: {error}", peer.address),
+            Err(_) => log::debug!("TLS handshake with {} took too long", peer.address),
         },
     }
 }
 
-async fn serve<S>(shared: Arc<Shared>, stream: S, address: IpAddr, is_plain: bool)
+async fn serve<S>(shared: Arc<Shared>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut stop = shared.stop.clone();
+    let address = peer.address;
+    let peer = Arc::new(peer);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, request, address, is_plain).await) }
+        let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+        async move { Ok::<_, Infallible>(respond(&shared, request, &peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,16 +123,15 @@ where
 async fn respond(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
-    address: IpAddr,
-    is_plain: bool,
+    peer: &Peer,
 ) -> Response<Full<Bytes>> {
     if socket::is_upgrade(&request) {
-        return socket::upgrade(shared, request, address);
+        return socket::upgrade(shared, request, peer);
     }
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or_default();
-    if is_plain && path.starts_with("/shrike/") {
+    if peer.is_plain && path.starts_with("/shrike/") {
         return admin::answer(shared, &head.method, path, query).await;
     }
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
@@ -133,6 +142,6 @@ async fn respond(
         return rest::refused(&Refusal::bad(-1100, "Illegal characters found in a parameter."));
     };
     let api_key = head.headers.get("x-mbx-apikey").and_then(|value| value.to_str().ok());
-    let call = Call { method: &head.method, path, query, body, api_key, address };
+    let call = Call { method: &head.method, path, query, body, api_key, address: peer.address };
     rest::answer(shared, &call).await
 }

@@ -1,7 +1,5 @@
 //! The market's pace: recorded or generated events, due at wall times.
 
-use std::time::{Duration, Instant};
-
 use backtest::{Exchange, MarketUpdate, Tape, generator::Generator};
 use schema::{Side, SymbolId};
 
@@ -14,7 +12,8 @@ pub(crate) struct Source {
     next: Option<(i64, MarketUpdate)>,
     /// Recorded time of `start`.
     base_ns: i64,
-    start: Instant,
+    /// When the event recorded at `base_ns` is due, in the caller's time.
+    start_ns: i64,
     speed: f64,
     ended: bool,
 }
@@ -30,8 +29,7 @@ pub(crate) enum Feed {
 impl Source {
     /// A source that runs `speed` times as fast as recorded.
     pub(crate) fn new(feed: Feed, speed: f64) -> Self {
-        let start = Instant::now();
-        let mut source = Self { feed, next: None, base_ns: 0, start, speed, ended: false };
+        let mut source = Self { feed, next: None, base_ns: 0, start_ns: 0, speed, ended: false };
         source.next = source.pull();
         source.base_ns = source.next.as_ref().map_or(0, |(ns, _)| *ns);
         source
@@ -54,24 +52,26 @@ impl Source {
         }
     }
 
-    /// Makes the next event due at `now`.
-    pub(crate) fn restart(&mut self, now: Instant) {
-        self.start = now;
+    /// Makes the next event due at `now_ns`.
+    pub(crate) fn restart(&mut self, now_ns: i64) {
+        self.start_ns = now_ns;
         if let Some((ns, _)) = &self.next {
             self.base_ns = *ns;
         }
     }
 
     /// When the next event is due.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due_ns(&self) -> Option<i64> {
         let (ns, _) = self.next.as_ref()?;
-        let after_ns = (ns - self.base_ns).max(0) as f64 / self.speed;
-        Some(self.start + Duration::from_nanos(after_ns as u64))
+        let after_ns = (ns - self.base_ns).max(0);
+        let after_ns =
+            if self.speed == 1.0 { after_ns } else { (after_ns as f64 / self.speed) as i64 };
+        Some(self.start_ns.saturating_add(after_ns))
     }
 
     /// The next event if it is due.
-    pub(crate) fn next_due(&mut self, now: Instant) -> Option<MarketUpdate> {
-        if self.due()? > now {
+    pub(crate) fn next_due(&mut self, now_ns: i64) -> Option<MarketUpdate> {
+        if self.due_ns()? > now_ns {
             return None;
         }
         let (_, update) = self.next.take()?;

@@ -22,12 +22,14 @@ use crate::{
     Credentials, Handle,
     auth::KeyRing,
     config::{AccountSetup, AtEnd, MarketSource, VenueConfig},
-    core::{Core, Stats, start, wall_ms},
+    core::{Core, Stats},
     credentials::write_private,
+    gate::Gate,
     handle::Running,
     limits::Meter,
     server::{Shared, accept},
     source::{Feed, Source},
+    thread::{start, wall_ns},
     tls::Authority,
     users::Users,
     wire::Format,
@@ -43,22 +45,8 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 /// # Errors
 /// A port in use, an unreadable tape, a symbol that is not one, a directory that cannot be written.
 pub fn spawn(config: VenueConfig) -> anyhow::Result<Handle> {
-    ensure!(config.speed > 0.0 && config.speed.is_finite(), "speed must be positive");
     ensure!(config.queue_frames_max > 0, "queue_frames_max must be positive");
-    let setups = if config.accounts.is_empty() {
-        vec![AccountSetup::default()]
-    } else {
-        config.accounts.clone()
-    };
-    let accounts: Vec<Credentials> = setups
-        .iter()
-        .enumerate()
-        .map(|(index, setup)| Credentials::generate(&setup.name, config.seed, index as u64))
-        .collect();
-    let keys = KeyRing::new(&accounts)?;
-    let meter = Arc::new(Meter::new(config.limits));
-    let stats = Arc::new(Stats::default());
-    let core = make_core(&config, &setups, &accounts, &meter, &stats)?;
+    let Parts { core, gate, accounts } = make(&config, wall_ns(), false)?;
     let authority = Authority::make()?;
     if let Some(dir) = &config.dir {
         write_files(dir, &authority.ca_pem, &accounts)?;
@@ -77,8 +65,8 @@ pub fn spawn(config: VenueConfig) -> anyhow::Result<Handle> {
     let stop_core = Arc::new(AtomicBool::new(false));
     let (core, thread) = start(core, Arc::clone(&stop_core)).context("cannot start the core")?;
     let (stop_io, stop) = watch::channel(false);
-    let shared =
-        Shared { core: core.clone(), keys, meter, stats: Arc::clone(&stats), config, stop };
+    let stats = Arc::clone(&gate.stats);
+    let shared = Shared { core: core.clone(), gate, config, stop };
     serve(&runtime, shared, tls, plain, &authority);
 
     let running =
@@ -165,14 +153,47 @@ fn write_files(
     Ok(())
 }
 
+/// A venue without a way in.
+pub(crate) struct Parts {
+    /// The exchange and what is around it.
+    pub(crate) core: Core,
+    /// What requests pass first.
+    pub(crate) gate: Arc<Gate>,
+    /// Keys of the accounts.
+    pub(crate) accounts: Vec<Credentials>,
+}
+
+/// Makes market, exchange and accounts at a time of the caller's clock.
+///
+/// # Errors
+/// As [`spawn`], ports and directory aside.
+pub(crate) fn make(config: &VenueConfig, now_ns: i64, is_trusting: bool) -> anyhow::Result<Parts> {
+    ensure!(config.speed > 0.0 && config.speed.is_finite(), "speed must be positive");
+    let default = [AccountSetup::default()];
+    let setups = if config.accounts.is_empty() { &default[..] } else { config.accounts.as_slice() };
+    let accounts: Vec<Credentials> = setups
+        .iter()
+        .enumerate()
+        .map(|(index, setup)| Credentials::generate(&setup.name, config.seed, index as u64))
+        .collect();
+    let gate = Arc::new(Gate {
+        keys: KeyRing::new(&accounts)?,
+        meter: Arc::new(Meter::new(config.limits)),
+        stats: Arc::new(Stats::default()),
+        is_trusting,
+    });
+    let core = make_core(config, setups, &accounts, &gate, now_ns)?;
+    Ok(Parts { core, gate, accounts })
+}
+
 fn make_core(
     config: &VenueConfig,
     setups: &[AccountSetup],
     keys: &[Credentials],
-    meter: &Arc<Meter>,
-    stats: &Arc<Stats>,
+    gate: &Gate,
+    now_ns: i64,
 ) -> anyhow::Result<Core> {
-    let now_ms = wall_ms();
+    let now_ms = now_ns / 1_000_000;
     let (rules, feed) = market(config, now_ms)?;
     let formats: Arc<[Format]> = rules.iter().map(format_of).collect();
     let mut exchange = Exchange::new(ExchangeConfig {
@@ -196,15 +217,7 @@ fn make_core(
     drop(exchange.drain_events());
     let source = Source::new(feed, config.speed);
     let users = Users::new(config.seed, config.lifetimes.listen_key_ms);
-    Ok(Core::new(
-        exchange,
-        setups.len(),
-        formats,
-        source,
-        users,
-        Arc::clone(meter),
-        Arc::clone(stats),
-    ))
+    Ok(Core::new(exchange, setups.len(), formats, source, users, gate, now_ns))
 }
 
 /// Symbols and events of the configured market.
@@ -218,7 +231,8 @@ fn market(config: &VenueConfig, now_ms: i64) -> anyhow::Result<(Vec<Rules>, Feed
                     .with_context(|| format!("{name:?} is not a symbol"))?;
                 rules.push(Rules::for_symbol(name, 4, 1));
             }
-            let markets = rules.iter().map(generated).collect();
+            let pace = config.market_events_per_second;
+            let markets = rules.iter().map(|rules| generated(rules, pace)).collect();
             let generator = Generator::new(config.seed, now_ms, markets);
             Ok((rules, Feed::Generated(Box::new(generator))))
         }
@@ -233,13 +247,15 @@ fn market(config: &VenueConfig, now_ms: i64) -> anyhow::Result<(Vec<Rules>, Feed
 }
 
 /// A lively market around a plausible price.
-fn generated(rules: &Rules) -> MarketConfig {
+fn generated(rules: &Rules, events_per_second: Option<u32>) -> MarketConfig {
     let price = match rules.name.as_str() {
         "BTCUSDT" => 84_551,
         "ETHUSDT" => 3_120,
         _ => 1,
     };
-    MarketConfig::new(rules, Price::from_units(price * SCALE))
+    let config = MarketConfig::new(rules, Price::from_units(price * SCALE));
+    let events_per_second = events_per_second.unwrap_or(config.events_per_second);
+    MarketConfig { events_per_second, ..config }
 }
 
 fn format_of(rules: &Rules) -> Format {

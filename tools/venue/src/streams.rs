@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     core::Core,
-    hub::ConnectionId,
+    hub::{ConnectionId, Outlet},
     params::{Params, decode},
     topic::Route,
     wire::json::Json,
@@ -69,6 +69,15 @@ pub(crate) fn target(path: &str, query: &str) -> Option<Target> {
         }
     }
     Some(Target::Streams(Opening { route, combined, names }))
+}
+
+/// Takes a stream connection in, with what its path asked for.
+pub(crate) fn open(core: &mut Core, outlet: Outlet, opening: Opening) -> ConnectionId {
+    let id = core.hub.connect(outlet, opening.route, opening.combined);
+    for (name, events) in opening.names {
+        subscribe(core, id, opening.route, &name, events);
+    }
+    id
 }
 
 /// Subscribes to a stream or listen key.

@@ -5,7 +5,7 @@ use schema::SymbolId;
 use crate::wire::Format;
 
 /// The part of the venue a WebSocket connection reached by its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Route {
     /// `/public` and the legacy paths without a route: book and trades.
     Public,
@@ -13,6 +13,8 @@ pub(crate) enum Route {
     Market,
     /// `/private`: listen keys.
     Private,
+    /// `/ws-fapi/v1`: the WebSocket API; no streams.
+    Order,
 }
 
 /// One market stream.

@@ -1,23 +1,24 @@
 //! The WebSocket API: orders and account by JSON requests on one connection (PROTOCOL 4).
 //!
-//! A request is verified on the connection's task and run on the core's thread, which puts the
-//! answer straight into the connection's queue: two hand-overs between a frame in and a frame out.
+//! A request is verified where it comes in ([`Session::request`]) and run where the core is
+//! ([`Job::run`]), which puts the answer straight into the connection's queue: with a socket, two
+//! hand-overs between a frame in and a frame out.
 
 use std::{net::IpAddr, sync::Arc};
 
 use serde_json::Value;
-use tokio::sync::mpsc::Sender;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
     auth::{Scheme, check_time},
-    core::wall_ms,
+    core::Core,
+    gate::Gate,
+    hub::ConnectionId,
     limits::{Meter, OrderCounts, Pool},
     ops::{Answer, Context, Operation, account, market, orders},
     params::Params,
     refusal::Refusal,
     rest::{Security, Weight},
-    server::Shared,
     wire::json::Json,
 };
 
@@ -73,9 +74,8 @@ const SESSION_WEIGHT: u32 = 2;
 
 /// One connection's state.
 pub(crate) struct Session {
-    shared: Arc<Shared>,
+    gate: Arc<Gate>,
     address: IpAddr,
-    queue: Sender<Utf8Bytes>,
     connected_ms: i64,
     limits_shown: bool,
     logon: Option<Logon>,
@@ -99,36 +99,55 @@ struct Envelope {
     counts: Option<OrderCounts>,
 }
 
+/// What is left of a request to do on the core: run it, or just send its answer.
+pub(crate) struct Job {
+    envelope: Envelope,
+    what: What,
+}
+
+enum What {
+    /// Answered already.
+    Answer(Answer),
+    /// To be run.
+    Run { operation: Operation, account: usize, params: Params },
+}
+
+impl Job {
+    /// Runs it and sends the answer on its connection.
+    pub(crate) fn run(self, core: &mut Core, connection: ConnectionId) {
+        let now_ms = core.now_ms();
+        let answer = match self.what {
+            What::Answer(answer) => answer,
+            What::Run { operation, account, params } => {
+                operation(&mut Context { core, account, now_ms }, &params)
+            }
+        };
+        core.hub.send(connection, self.envelope.write(&answer, now_ms));
+    }
+}
+
 impl Session {
     /// A connection nobody is logged on to.
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        gate: Arc<Gate>,
         address: IpAddr,
-        queue: Sender<Utf8Bytes>,
         limits_shown: bool,
+        connected_ms: i64,
     ) -> Self {
-        let connected_ms = wall_ms();
-        Self { shared, address, queue, connected_ms, limits_shown, logon: None }
+        Self { gate, address, connected_ms, limits_shown, logon: None }
     }
 
-    /// Handles one text frame; the answer goes to the queue, now or soon.
-    pub(crate) fn request(&mut self, text: &str) {
-        let now_ms = wall_ms();
+    /// Takes one text frame in.
+    pub(crate) fn request(&mut self, text: &str, now_ms: i64) -> Job {
         let mut envelope = Envelope {
             id: "null".to_owned(),
             limits_shown: self.limits_shown,
             address: self.address,
-            meter: Arc::clone(&self.shared.meter),
+            meter: Arc::clone(&self.gate.meter),
             counts: None,
         };
-        if let Err(refusal) = self.dispatch(text, now_ms, &mut envelope) {
-            self.answer(&envelope, &Err(refusal), now_ms);
-        }
-    }
-
-    fn answer(&self, envelope: &Envelope, answer: &Answer, now_ms: i64) {
-        // A full queue means a client that does not read: the pump cuts it.
-        let _ = self.queue.try_send(envelope.write(answer, now_ms));
+        let what = self.dispatch(text, now_ms, &mut envelope);
+        Job { envelope, what: what.unwrap_or_else(|refusal| What::Answer(Err(refusal))) }
     }
 
     fn dispatch(
@@ -136,7 +155,7 @@ impl Session {
         text: &str,
         now_ms: i64,
         envelope: &mut Envelope,
-    ) -> Result<(), Refusal> {
+    ) -> Result<What, Refusal> {
         let request: Value =
             serde_json::from_str(text).map_err(|_| Refusal::bad(-1135, "Invalid JSON Request"))?;
         match &request["id"] {
@@ -151,41 +170,22 @@ impl Session {
             envelope.limits_shown = shown;
         }
         if name.starts_with("session.") {
-            self.shared.meter.charge(Pool::WsApi, self.address, SESSION_WEIGHT, now_ms)?;
-            let answer = self.session(name, &params, now_ms);
-            self.answer(envelope, &answer, now_ms);
-            return Ok(());
+            self.gate.meter.charge(Pool::WsApi, self.address, SESSION_WEIGHT, now_ms)?;
+            return Ok(What::Answer(self.session(name, &params, now_ms)));
         }
         let method = METHODS
             .iter()
             .find(|row| row.name == name)
             .ok_or_else(|| Refusal::bad(-1000, format!("Unknown method '{name}'.")))?;
         let weight = method.weight.of(&params);
-        self.shared.meter.charge(Pool::WsApi, self.address, weight, now_ms)?;
+        self.gate.meter.charge(Pool::WsApi, self.address, weight, now_ms)?;
         let account = self.account(method.security, &params, now_ms)?;
         if method.orders > 0 {
             let orders = method.orders;
-            let counts = self.shared.meter.count_orders(account, orders, orders, now_ms)?;
+            let counts = self.gate.meter.count_orders(account, orders, orders, now_ms)?;
             envelope.counts = Some(counts);
         }
-        self.run(method.run, account, params, envelope)
-    }
-
-    fn run(
-        &self,
-        operation: Operation,
-        account: usize,
-        params: Params,
-        envelope: &mut Envelope,
-    ) -> Result<(), Refusal> {
-        let queue = self.queue.clone();
-        let envelope =
-            Envelope { id: envelope.id.clone(), meter: Arc::clone(&envelope.meter), ..*envelope };
-        self.shared.core.send(move |core| {
-            let now_ms = core.now_ms();
-            let answer = operation(&mut Context { core, account, now_ms }, &params);
-            let _ = queue.try_send(envelope.write(&answer, now_ms));
-        })
+        Ok(What::Run { operation: method.run, account, params })
     }
 
     /// Who asks; a request without key and signature belongs to the session.
@@ -194,12 +194,12 @@ impl Session {
         match (security, &self.logon) {
             (Open, _) => Ok(0),
             (Key, Some(logon)) if api_key.is_none() => Ok(logon.account),
-            (Key, _) => self.shared.keys.account(api_key),
+            (Key, _) => self.gate.keys.account(api_key),
             (Signed, Some(logon)) if api_key.is_none() && params.signature.is_none() => {
                 check_time(params, now_ms)?;
                 Ok(logon.account)
             }
-            (Signed, _) => Ok(self.shared.keys.verify(api_key, params, now_ms)?.0),
+            (Signed, _) => Ok(self.gate.verify(api_key, params, now_ms)?.0),
         }
     }
 
@@ -207,7 +207,7 @@ impl Session {
         match name {
             "session.logon" => {
                 let api_key = params.get("apiKey");
-                let (account, scheme) = self.shared.keys.verify(api_key, params, now_ms)?;
+                let (account, scheme) = self.gate.verify(api_key, params, now_ms)?;
                 if scheme != Scheme::Ed25519 {
                     let text = "HMAC_SHA256 API key is not supported.";
                     return Err(Refusal::bad(-4056, text));
