@@ -7,6 +7,7 @@
 mod account;
 mod exchange_info;
 mod orders;
+mod prices;
 mod signer;
 mod value;
 
@@ -19,5 +20,6 @@ pub use exchange_info::{ExchangeInfo, RateLimit, SymbolRules, parse_exchange_inf
 pub use orders::{
     OpenOrder, UserTrade, parse_depth, parse_open_orders, parse_order, parse_user_trades,
 };
+pub use prices::parse_premium_index;
 pub use signer::RestSigner;
 pub use value::{RestError, parse_error, parse_listen_key, parse_server_time};

@@ -14,7 +14,7 @@ mod twice;
 mod watch;
 
 pub use arbiter::{Arbiter, Lane, Ranking, Taken};
-pub use twice::Twice;
+pub use twice::{Twice, keys};
 pub use watch::{Patience, Watch};
 
 /// Connections of one link at most; two are up, the third replaces one of them.

@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token};
-use schema::{LINKS, Link, LinkStatus, MonoNs};
+use schema::{ConnectionStatus, LINKS, LinkStatus, MonoNs};
 
 use crate::net::LinkError;
-use crate::queues::{CONNECTIONS_PER_LINK, HotConnection, SLOTS, Slot};
+use crate::queues::{HotConnection, SLOTS, Slot};
 
 /// One place.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Links {
     places: [Place; SLOTS],
     /// Traffic by link, for [`schema::Status`].
     pub traffic: [LinkStatus; LINKS],
+    /// Traffic by place, for [`schema::Status`].
+    pub connections: [ConnectionStatus; SLOTS],
 }
 
 impl Links {
@@ -38,6 +40,7 @@ impl Links {
             events: Events::with_capacity(2 * SLOTS),
             places: Default::default(),
             traffic: [LinkStatus::default(); LINKS],
+            connections: [ConnectionStatus::default(); SLOTS],
         })
     }
 
@@ -84,21 +87,6 @@ impl Links {
         self.places[slot.index()].connection.as_deref_mut()
     }
 
-    /// The connection orders go out on: the first of its link that is up.
-    #[inline]
-    pub fn orders(&mut self) -> Option<&mut HotConnection> {
-        let first = Slot::of(Link::Order, 0).index();
-        self.places[first..first + CONNECTIONS_PER_LINK]
-            .iter_mut()
-            .find_map(|place| place.connection.as_deref_mut())
-    }
-
-    /// Whether a link has a connection.
-    pub fn is_up(&self, link: Link) -> bool {
-        let first = Slot::of(link, 0).index();
-        self.places[first..first + CONNECTIONS_PER_LINK].iter().any(|p| p.connection.is_some())
-    }
-
     /// Takes a connection; what came with the handshake is read at once.
     ///
     /// # Errors
@@ -123,9 +111,8 @@ impl Links {
         }
         place.connection = Some(connection);
         place.is_readable = true;
-        let traffic = &mut self.traffic[slot.link() as usize];
-        traffic.connects += 1;
-        traffic.up = 1;
+        self.traffic[slot.link() as usize].connects += 1;
+        self.connections[slot.index()].connects += 1;
         Ok(())
     }
 
@@ -135,7 +122,6 @@ impl Links {
         place.is_readable = false;
         let mut connection = place.connection.take()?;
         let _ = self.poll.registry().deregister(connection.socket_mut());
-        self.traffic[slot.link() as usize].up = u64::from(self.is_up(slot.link()));
         Some(connection)
     }
 
@@ -145,5 +131,8 @@ impl Links {
         let traffic = &mut self.traffic[slot.link() as usize];
         traffic.frames += 1;
         traffic.last_frame_mono_ns = at.0;
+        let connection = &mut self.connections[slot.index()];
+        connection.frames += 1;
+        connection.last_frame_mono_ns = at.0;
     }
 }

@@ -144,7 +144,15 @@ fn write(entry: &LogEntry) {
             Ok(event) => write_event(&event),
             Err(error) => log::error!(target: "trading", "record: {error}"),
         },
-        LogEntry::Up(slot) => log::info!(target: "execution", "{} link is up", slot.link()),
+        LogEntry::Up(slot) => {
+            log::info!(target: "execution", "{} connection {} is up", slot.link(), slot.lane());
+        }
+        LogEntry::Promoted(slot) => {
+            log::warn!(target: "execution", "orders leave on connection {} now", slot.lane());
+        }
+        LogEntry::Diverged(symbol) => log::error!(
+            target: "execution", "the connections disagree about symbol {}", symbol.index()
+        ),
         LogEntry::Down(slot, error) => {
             log::debug!(target: "execution", "{} link is down: {error}", slot.link());
         }

@@ -5,7 +5,7 @@
 
 use engine::Truth;
 use schema::{
-    DepthBuf, DepthHead, ExecutionReport, Link, Record, SYMBOLS_MAX, SignalParams, SymbolId,
+    DepthBuf, DepthHead, ExecutionReport, Link, Mark, Record, SYMBOLS_MAX, SignalParams, SymbolId,
     TradeId, Verdict, WallNs,
 };
 
@@ -100,6 +100,8 @@ pub enum ToHot {
     Fresh(Slot, Box<HotConnection>),
     /// A snapshot.
     Snapshot(Box<Snapshot>),
+    /// Book and mark price of a symbol, asked for by REST while no market connection is up.
+    Prices(Box<Snapshot>, Mark),
     /// No snapshot could be had; ask again.
     NoSnapshot(SymbolId),
     /// The account.
@@ -121,8 +123,13 @@ pub enum ToHot {
 pub enum ToCold {
     /// A connection is over; here it is, to be dropped.
     Lost(Slot, LinkError, Option<Box<HotConnection>>),
+    /// A connection is wanted; it is tried until it stands.
+    Dial(Slot),
     /// The first data came on this connection.
     Proved(Slot),
+    /// Book, mark and account are wanted by REST from now on, or no longer: no market connection
+    /// is up.
+    Fallback(bool),
     /// A snapshot is wanted.
     Snapshot(SymbolId),
     /// The account is wanted, with the fills since then if some may be missing.
@@ -140,6 +147,10 @@ pub enum LogEntry {
     Up(Slot),
     /// A connection went.
     Down(Slot, LinkError),
+    /// Orders leave on this connection from now on.
+    Promoted(Slot),
+    /// The connections disagree about a symbol.
+    Diverged(SymbolId),
     /// A frame could not be read; its first bytes.
     Unread(Slot, binance::DecodeError, [u8; 48]),
     /// A request did not leave.

@@ -17,7 +17,7 @@ use schema::{BootEpoch, Event, Record, SymbolName};
 
 use crate::cold::start::{self, Listed};
 use crate::cold::{Left, Rest, Supervisor};
-use crate::config::{self, Config, KeyType, Wait, keys};
+use crate::config::{self, Config, Wait, keys};
 use crate::counters::Counters;
 use crate::desk::Desk;
 use crate::gate::Gate;
@@ -155,7 +155,8 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
         heart: Arc::clone(&heart),
         wait,
         turn_budget_ns: config.hot_loop.turn_budget_us * 1_000,
-        needs_logon: config.keys.key_type == KeyType::Ed25519,
+        session: config.links.session,
+        stale_ns: i64::try_from(config.limits.feed_delay_ns_max).unwrap_or(i64::MAX),
         tsc_hz,
         flatten_on_stop: config.stop.flatten_on_stop,
         stop_timeout_ns: config.stop.timeout_ms * 1_000_000,

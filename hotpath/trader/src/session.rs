@@ -18,7 +18,8 @@ mod tests;
 
 use engine::Now;
 use schema::{
-    Counter, Counters, ExecutionReport, LINKS, Link, MonoNs, SYMBOLS_MAX, SymbolId, TradeId, WallNs,
+    ConnectionState, Counter, Counters, ExecutionReport, LINKS, Link, MonoNs, SYMBOLS_MAX,
+    SymbolId, TradeId, WallNs,
 };
 
 use crate::feed::{Patience, Stream};
@@ -179,6 +180,15 @@ impl Session {
     /// Whether a connection stands and does what it is for.
     pub const fn is_ready(&self, slot: Slot) -> bool {
         matches!(self.places[slot.index()].stage, Stage::Ready)
+    }
+    /// How a connection is.
+    pub fn state(&self, slot: Slot) -> ConnectionState {
+        match self.places[slot.index()].stage {
+            Stage::Free | Stage::Dialling => ConnectionState::None,
+            Stage::Opened => ConnectionState::Open,
+            Stage::Ready if self.active == Some(slot) => ConnectionState::Active,
+            Stage::Ready => ConnectionState::Ready,
+        }
     }
     /// When a connection opened, if it stands.
     pub fn opened_at(&self, slot: Slot) -> Option<MonoNs> {

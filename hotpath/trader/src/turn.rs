@@ -3,7 +3,9 @@
 //! Time is read once a turn. A turn is bounded: a few reads a socket, a handful of messages from
 //! the queues. What a turn costs is measured and published.
 
+mod change;
 mod ending;
+mod feed;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -15,22 +17,25 @@ use std::time::Duration;
 use binance::SymbolTable;
 use engine::{Input, Now};
 use rings::{broadcast, control, latest};
-use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, SymbolId, TradeId, WallNs};
+use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, WallNs};
 
 use crate::alloc;
 use crate::config::Wait;
 use crate::counters::Counters;
 use crate::desk::{Desk, Stamps};
+use crate::feed::{Arbiter, Twice};
 use crate::links::Links;
 use crate::net::LinkError;
-use crate::queues::{CONNECTIONS_PER_LINK, LogEntry, Missed, SLOTS, Slot, ToCold, ToHot};
+use crate::queues::{HotConnection, LogEntry, Missed, SLOTS, Slot, ToCold, ToHot};
+use crate::session::{Ask, Session, Settings};
 use crate::tsc;
 
 use ending::Ending;
-use socket::publish_depth;
 
 /// Time between two timers of the engine.
 const TIMER_NS: u64 = 10_000_000;
+/// Time between two looks at silent connections.
+const WATCH_NS: u64 = 100_000_000;
 /// Time between two publications of the status.
 const STATUS_NS: u64 = 100_000_000;
 /// Longest sleep of a parked loop: what a command or a new connection waits at most.
@@ -67,8 +72,10 @@ pub struct Parts {
     pub wait: Wait,
     /// Budget of a turn.
     pub turn_budget_ns: u64,
-    /// Whether the order connection must log on.
-    pub needs_logon: bool,
+    /// How long the session waits for things.
+    pub session: Settings,
+    /// A market message that was pushed so long ago is counted as stale, ns.
+    pub stale_ns: i64,
     /// Cycles a second.
     pub tsc_hz: u64,
     /// Whether the end closes positions.
@@ -109,14 +116,10 @@ pub struct Turn {
     ticks: u64,
     turn_max_ns: u64,
     turns_over_budget: u64,
-    is_proved: [bool; SLOTS],
-    is_snapshot_asked: [bool; schema::SYMBOLS_MAX],
-    is_reconcile_asked: bool,
-    /// Wall time of the last frame of the user stream before it was lost.
-    user_lost_at: Option<WallNs>,
-    user_seen_at: WallNs,
-    /// Newest trade id reported, by symbol.
-    last_trades: [TradeId; schema::SYMBOLS_MAX],
+    watch_at: MonoNs,
+    session: Session,
+    arbiter: Arbiter,
+    twice: Twice,
     journal_told: u64,
     ending: Ending,
     nonce: u64,
@@ -138,12 +141,10 @@ impl Turn {
             ticks: 0,
             turn_max_ns: 0,
             turns_over_budget: 0,
-            is_proved: [false; SLOTS],
-            is_snapshot_asked: [false; schema::SYMBOLS_MAX],
-            is_reconcile_asked: false,
-            user_lost_at: parts.left.map(|left| left.since),
-            user_seen_at: now.wall,
-            last_trades: parts.left.map_or_else(Default::default, |left| left.last),
+            watch_at: now.mono,
+            session: Session::new(parts.session, parts.symbols.len(), parts.left, now),
+            arbiter: Arbiter::new(),
+            twice: Twice::default(),
             journal_told: 0,
             ending: Ending::No,
             nonce: now.wall.0 as u64 | 1,
@@ -217,15 +218,23 @@ impl Turn {
     /// Hands an input to the engine; the stages are kept only for inputs with a push time.
     #[inline]
     fn apply(&mut self, input: &Input<'_>, event_time: WallNs) {
-        let parts = &mut self.parts;
+        let Self { parts, session, .. } = self;
         let mut none = [0; 9];
         let stamps = if event_time.0 == 0 { &mut none } else { &mut self.stamps };
-        let result = parts.desk.take(self.now, input, event_time, parts.links.orders(), stamps);
-        self.after(result);
+        let sent = parts.desk.sent();
+        let orders = order_connection(session, &mut parts.links);
+        let result = parts.desk.take(self.now, input, event_time, orders, stamps);
+        self.after(sent, result);
     }
 
+    /// After an input was taken; `sent` is how many messages had left before.
     #[inline]
-    fn after(&mut self, result: Result<(), LinkError>) {
+    fn after(&mut self, sent: u64, result: Result<(), LinkError>) {
+        if self.parts.desk.sent() != sent
+            && let Some(slot) = self.session.orders()
+        {
+            self.session.sent(self.now, slot);
+        }
         if let Err(error) = result {
             self.lose_orders(error);
         }
@@ -266,31 +275,32 @@ impl Turn {
                 }
             },
             ToHot::Snapshot(snapshot) => {
-                let (now, head) = (self.now, snapshot.head);
-                let parts = &mut self.parts;
-                let input = Input::Depth(&head, &snapshot.depth);
-                let orders = parts.links.orders();
-                let result = parts.desk.take(now, &input, WallNs(0), orders, &mut [0; 9]);
-                let number = parts.desk.engine.input_number();
-                publish_depth(&mut parts.market, &head, &snapshot.depth, now.mono, number);
-                self.is_snapshot_asked[head.symbol.index()] = false;
+                self.take_depth(&snapshot.head, &snapshot.depth);
+                self.session.snapshot_came(self.now, snapshot.head.symbol);
                 self.tell(ToCold::Spent(ToHot::Snapshot(snapshot)));
-                self.after(result);
             }
-            ToHot::NoSnapshot(symbol) => self.is_snapshot_asked[symbol.index()] = false,
+            ToHot::Prices(snapshot, mark) => {
+                if self.session.is_fallback() {
+                    self.take_depth(&snapshot.head, &snapshot.depth);
+                    self.apply(&Input::Mark(&mark), WallNs(0));
+                    self.publish(&Event::Mark(mark));
+                }
+                self.tell(ToCold::Spent(ToHot::Prices(snapshot, mark)));
+            }
+            ToHot::NoSnapshot(symbol) => self.session.snapshot_came(self.now, symbol),
             ToHot::Reconciled(reconciliation) => {
                 for report in &reconciliation.missed {
-                    self.note_trade(report);
+                    self.session.reported(report);
                     self.apply(&Input::Report(report), WallNs(0));
                 }
                 self.apply(&Input::Reconciled(&reconciliation.truth), WallNs(0));
-                self.is_reconcile_asked = false;
+                self.session.reconciled(self.now);
                 self.tell(ToCold::Spent(ToHot::Reconciled(reconciliation)));
             }
-            ToHot::NotReconciled => self.is_reconcile_asked = false,
+            ToHot::NotReconciled => self.session.reconcile_failed(self.now),
             ToHot::ListenKeyGone => {
-                for index in 0..CONNECTIONS_PER_LINK {
-                    self.lose(Slot::of(Link::User, index), LinkError::ListenKey);
+                for slot in Slot::all_of(Link::User) {
+                    self.lose(slot, LinkError::ListenKey);
                 }
             }
             ToHot::Params(params) => self.apply(&Input::Params(&params), WallNs(0)),
@@ -328,36 +338,40 @@ impl Turn {
             self.journal_told = used;
             self.apply(&Input::JournalUsed { used, capacity }, WallNs(0));
         }
+        self.release_held();
+        if self.now.mono >= self.watch_at {
+            self.watch_at = self.now.mono.plus_ns(WATCH_NS);
+            self.watch();
+        }
         self.ask();
         if self.ending == Ending::No && self.parts.desk.engine.is_stopping() {
             self.ending = Ending::Stopping { until: self.stop_by() };
         }
     }
 
-    /// Asks the cold thread for what the engine wants.
+    /// Asks the cold thread for what the session wants.
     fn ask(&mut self) {
-        for index in 0..self.parts.symbols.len().min(schema::SYMBOLS_MAX) {
-            let symbol = SymbolId(index as u16);
-            if !self.is_snapshot_asked[index] && self.parts.desk.engine.wants_snapshot(symbol) {
-                self.is_snapshot_asked[index] = self.tell(ToCold::Snapshot(symbol));
-            }
-        }
-        // Only while fills cannot be missed meanwhile.
-        let links = &self.parts.links;
-        let can_ask = links.is_up(Link::User) && links.is_up(Link::Order);
-        if can_ask && !self.is_reconcile_asked && self.parts.desk.engine.wants_reconcile() {
-            let missed = self.user_lost_at.map(|since| Missed { since, last: self.last_trades });
-            self.is_reconcile_asked = self.tell(ToCold::Reconcile(missed));
-            if self.is_reconcile_asked {
-                self.user_lost_at = None;
+        // Bounded: each question is under way once asked.
+        while let Some(ask) = self.session.next_ask(self.now, &self.parts.desk.engine) {
+            let is_told = self.tell(match ask {
+                Ask::Dial(slot) => ToCold::Dial(slot),
+                Ask::Snapshot(symbol) => ToCold::Snapshot(symbol),
+                Ask::Reconcile(missed) => ToCold::Reconcile(missed),
+                Ask::Fallback(is_on) => ToCold::Fallback(is_on),
+            });
+            if !is_told {
+                return self.session.not_asked(self.now, ask);
             }
         }
     }
 
     fn publish_status(&mut self) {
-        let Self { parts, status, now, .. } = self;
+        let Self { parts, status, now, session, arbiter, twice, .. } = self;
         parts.desk.engine.fill_status(*now, status);
         parts.counters.fill(&mut status.counters, &mut status.gauges);
+        for counts in [session.counts(), arbiter.counts(), twice.counts()] {
+            status.counters.add(counts);
+        }
         status.mono_ns = now.mono.0;
         status.wall_ns = now.wall.0;
         status.turns = self.turns;
@@ -373,6 +387,25 @@ impl Turn {
         status.hot_allocations = counts.hot;
         status.tls_allocations = counts.tls;
         status.links = parts.links.traffic;
+        status.connections = parts.links.connections;
+        for link in Link::ALL {
+            status.links[*link as usize].up = u64::from(session.is_up(*link));
+            for slot in Slot::all_of(*link) {
+                let connection = &mut status.connections[slot.index()];
+                connection.state = session.state(slot) as u64;
+                connection.opened_mono_ns = session.opened_at(slot).map_or(0, |at| at.0);
+                let ranking = arbiter.ranking(*link, slot.lane());
+                connection.wins = ranking.wins;
+                connection.duplicates = ranking.duplicates;
+                connection.lead_ns = ranking.lead_ns;
+            }
+        }
         parts.status.store(status);
     }
+}
+
+/// The connection orders leave on.
+#[inline]
+fn order_connection<'l>(session: &Session, links: &'l mut Links) -> Option<&'l mut HotConnection> {
+    links.connection(session.orders()?)
 }

@@ -44,6 +44,20 @@ fn exchange_info_gives_the_filters() {
 }
 
 #[test]
+fn a_premium_index_is_a_mark() {
+    let body = br#"{"symbol":"BTCUSDT","markPrice":"11793.63104562","indexPrice":"11781.80495970",
+        "estimatedSettlePrice":"11781.16138815","lastFundingRate":"-0.00038246",
+        "interestRate":"0.00010000","nextFundingTime":1597392000000,"time":1597370495002}"#;
+    let mark = parse_premium_index(body, SymbolId(3)).expect("sound");
+    assert_eq!(mark.symbol, SymbolId(3));
+    assert_eq!(mark.mark_price.units(), units("11793.63104562"));
+    assert_eq!(mark.index_price.units(), units("11781.8049597"));
+    assert_eq!(mark.funding_rate_e8, -38_246);
+    assert_eq!(mark.event_time.ms(), 1_597_370_495_002);
+    assert!(parse_premium_index(b"{}", SymbolId(0)).is_err());
+}
+
+#[test]
 fn error_bodies_are_errors_everywhere() {
     let body = br#"{"code":-1121,"msg":"Invalid symbol."}"#;
     let error = (-1121, "Invalid symbol.".to_owned());

@@ -6,6 +6,7 @@
 
 pub mod dial;
 pub mod left;
+pub mod prices;
 pub mod reconcile;
 pub mod rest;
 pub mod start;

@@ -9,17 +9,20 @@ use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{Counter, LAYOUT_HASH, SignalParams, SymbolId, SymbolName, Verdict};
+use schema::{Counter, LAYOUT_HASH, Mark, SignalParams, SymbolId, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
-use super::dial::{Schedule, connect};
+use super::dial::{Dials, connect};
 use super::left::Left;
+use super::prices::prices;
 use super::reconcile::{reconcile, snapshot};
 use super::rest::{Method, Rest, Security};
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::net::Masks;
-use crate::queues::{HotConnection, Missed, Reconciliation, SLOTS, Slot, Snapshot, ToCold, ToHot};
+use crate::net::{LinkError, Masks};
+use crate::queues::{HotConnection, Missed, Reconciliation, Slot, Snapshot, ToCold, ToHot};
+use crate::session::GiveUp;
+use crate::tsc;
 use crate::turn::Outcome;
 
 /// Longest sleep of the supervisor: what a snapshot or a lost link waits at most.
@@ -30,6 +33,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25 * 60);
 const LOOK: Duration = Duration::from_secs(1);
 /// A hot thread that does not turn for so long is named in the log.
 const STILL: Duration = Duration::from_secs(2);
+/// Between two polls of prices by REST; each has weight 3 a symbol.
+const FALLBACK: Duration = Duration::from_secs(1);
 /// Pause before a failed snapshot or reconciliation is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -38,6 +43,7 @@ enum Job {
     Snapshot(SymbolId),
     Reconcile(Option<Missed>),
     KeepAlive,
+    Prices,
 }
 
 /// What came of it.
@@ -46,6 +52,7 @@ enum Done {
     Snapshot(SymbolId, anyhow::Result<Snapshot>),
     Reconciled(anyhow::Result<Reconciliation>, Option<Missed>),
     ListenKeyGone,
+    Prices(anyhow::Result<Vec<(Snapshot, Mark)>>),
 }
 
 /// The supervisor.
@@ -61,7 +68,7 @@ pub struct Supervisor {
     jobs: Sender<Job>,
     done_in: Sender<Done>,
     done: Receiver<Done>,
-    schedules: [Schedule; SLOTS],
+    dials: Dials,
     random: Masks,
     later: Vec<(Instant, ToHot)>,
     /// These fills are still to be fetched: a reconciliation failed.
@@ -70,6 +77,7 @@ pub struct Supervisor {
     verdict: Option<(u64, latest::Reader<Verdict>)>,
     look_at: Instant,
     keep_alive_at: Instant,
+    fallback_at: Option<Instant>,
     beat: (u64, Instant),
     beat_sent_at: Instant,
     is_stop_told: bool,
@@ -101,10 +109,7 @@ impl Supervisor {
             .spawn(move || work(&worker_rest, &names, &todo, &worker_done, left))
             .context("cannot start the REST thread")?;
         let now = Instant::now();
-        let wanted = |index: usize| {
-            let slot = Slot(index as u8);
-            Schedule::new(slot == Slot::of(slot.link(), 0))
-        };
+        let dials = Dials::new(config.links.dials_5m_max);
         Ok(Self {
             config,
             rest,
@@ -117,7 +122,7 @@ impl Supervisor {
             jobs,
             done_in,
             done,
-            schedules: std::array::from_fn(wanted),
+            dials,
             random: Masks::from_os(),
             later: Vec::new(),
             missed: None,
@@ -125,6 +130,7 @@ impl Supervisor {
             verdict: None,
             look_at: now,
             keep_alive_at: now + KEEP_ALIVE,
+            fallback_at: None,
             beat: (0, now),
             beat_sent_at: now,
             is_stop_told: false,
@@ -145,6 +151,7 @@ impl Supervisor {
             self.send_later();
             self.look_at_sidecars();
             self.keep_alive();
+            self.poll_prices();
             self.watch();
             if self.stop.load(Ordering::Relaxed) && !self.is_stop_told {
                 log::info!(target: "trading", "stopping: cancelling what works");
@@ -182,14 +189,21 @@ impl Supervisor {
                 if let Some(mut connection) = connection {
                     connection.close();
                 }
+                if error == LinkError::GivenUp(GiveUp::RolledOver) {
+                    log::info!(target: "execution", "{} connection {error}", slot.link());
+                    return;
+                }
                 let random = u32::from_le_bytes(self.random.next_mask());
-                let pause = self.schedules[slot.index()].failed(random);
+                let pause_ns = self.dials.failed(tsc::mono(), slot, random);
                 log::warn!(
                     target: "execution",
-                    "{} link lost ({error}); again in {} ms", slot.link(), pause.as_millis()
+                    "{} connection {} lost ({error}); again in {} ms",
+                    slot.link(), slot.lane(), pause_ns / 1_000_000
                 );
             }
-            ToCold::Proved(slot) => self.schedules[slot.index()].proved(),
+            ToCold::Dial(slot) => self.dials.want(slot),
+            ToCold::Proved(slot) => self.dials.proved(slot),
+            ToCold::Fallback(is_on) => self.fallback(is_on),
             ToCold::Snapshot(symbol) => self.ask(Job::Snapshot(symbol)),
             ToCold::Reconcile(missed) => {
                 let missed = match (missed, self.missed.take()) {
@@ -199,6 +213,24 @@ impl Supervisor {
                 self.ask(Job::Reconcile(missed));
             }
             ToCold::Spent(_) => {}
+        }
+    }
+
+    /// Prices by REST while no market connection is up.
+    fn fallback(&mut self, is_on: bool) {
+        if is_on {
+            log::warn!(target: "execution", "no market connection: prices come by REST");
+        } else {
+            log::info!(target: "execution", "a market connection is up: prices by REST end");
+        }
+        self.fallback_at = is_on.then(Instant::now);
+    }
+
+    fn poll_prices(&mut self) {
+        let now = Instant::now();
+        if self.fallback_at.is_some_and(|at| at <= now) {
+            self.fallback_at = Some(now + FALLBACK);
+            self.ask(Job::Prices);
         }
     }
 
@@ -218,10 +250,12 @@ impl Supervisor {
             Done::Dialled(slot, Err(error)) => {
                 self.counters.count(Counter::DialFailed);
                 let random = u32::from_le_bytes(self.random.next_mask());
-                let pause = self.schedules[slot.index()].failed(random);
+                let pause_ns = self.dials.failed(tsc::mono(), slot, random);
+                self.dials.want(slot);
                 log::warn!(
                     target: "execution",
-                    "{} link: {error:#}; again in {} ms", slot.link(), pause.as_millis()
+                    "{} connection {}: {error:#}; again in {} ms",
+                    slot.link(), slot.lane(), pause_ns / 1_000_000
                 );
             }
             Done::Snapshot(_, Ok(snapshot)) => {
@@ -249,17 +283,20 @@ impl Supervisor {
             Done::ListenKeyGone => {
                 self.tell(ToHot::ListenKeyGone);
             }
+            Done::Prices(Ok(prices)) => {
+                self.counters.add(Counter::RestFallback, prices.len() as u64);
+                for (snapshot, mark) in prices {
+                    self.tell(ToHot::Prices(Box::new(snapshot), mark));
+                }
+            }
+            Done::Prices(Err(error)) => {
+                log::warn!(target: "execution", "no prices by REST: {error:#}");
+            }
         }
     }
 
     fn dial_due(&mut self) {
-        let now = Instant::now();
-        for index in 0..SLOTS {
-            let slot = Slot(index as u8);
-            if self.schedules[index].due.is_none_or(|due| due > now) {
-                continue;
-            }
-            self.schedules[index].due = None;
+        while let Some(slot) = self.dials.next_due(tsc::mono()) {
             let (config, rest) = (Arc::clone(&self.config), Arc::clone(&self.rest));
             let (tls, done) = (Arc::clone(&self.tls), self.done_in.clone());
             let thread = std::thread::Builder::new().name(format!("dial-{}", slot.link()));
@@ -355,6 +392,7 @@ fn work(
                 }
                 Done::Reconciled(result, missed)
             }
+            Job::Prices => Done::Prices(prices(rest, names)),
             Job::KeepAlive => {
                 match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
                     Ok(_) => continue,

@@ -13,6 +13,7 @@ use engine::{Limits, StrategyConfig, SymbolLimits, Timing};
 use schema::{SignalParams, SymbolName};
 
 pub mod keys;
+mod links;
 mod read;
 mod reader;
 mod trading;
@@ -20,6 +21,7 @@ mod venue;
 
 pub(crate) use venue::host_of;
 
+pub use links::Links;
 pub use reader::Mistake;
 
 /// The environment a run belongs to; it bounds capital and leverage.
@@ -189,6 +191,8 @@ pub struct Config {
     pub venue: Venue,
     /// Keys.
     pub keys: Keys,
+    /// Connections.
+    pub links: Links,
     /// Leverage set at the venue for each symbol.
     pub leverage: u32,
     /// Symbols, in the order of their ids.

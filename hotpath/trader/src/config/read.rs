@@ -2,6 +2,7 @@
 
 use toml_edit::{Document, Item, Value};
 
+use super::links::links;
 use super::reader::{Mistake, Mistakes, Section, looks_like_a_secret, start};
 use super::trading::{account, limits, params, strategy, symbols, timing};
 use super::venue::{Use, check, example};
@@ -50,6 +51,8 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
     let instance = instance(&mut root, out);
     let venue = venue(root.table("venue", out), bounds_of, out);
     let keys = keys(root.table("keys", out), out);
+    let mut links = links(root.table("links", out), out);
+    links.session.needs_logon = keys.key_type == KeyType::Ed25519;
     let account = account(root.table("account", out), bounds_of, out);
     let symbols = symbols(root.tables("symbol", out), out);
     let limits = limits(root.table("limits", out), account, bounds_of, out);
@@ -68,6 +71,7 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
         instance: instance?,
         venue: venue?,
         keys,
+        links,
         leverage: account?.leverage,
         symbols,
         limits: limits?,

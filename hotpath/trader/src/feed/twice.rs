@@ -8,6 +8,53 @@ use schema::{Counter, Counters, MonoNs};
 
 use super::LANES;
 
+/// The content of events as one word, without the time at which they were pushed.
+pub mod keys {
+    use schema::{AccountUpdate, ExecutionReport, TradeLite};
+
+    use crate::feed::sequence::mix;
+
+    fn all(kind: u64, words: &[u64]) -> u64 {
+        words.iter().fold(kind, |hash, word| mix(hash, *word))
+    }
+
+    /// Key of a report.
+    pub fn report(report: &ExecutionReport) -> u64 {
+        all(
+            1,
+            &[
+                report.symbol.index() as u64,
+                report.venue_order_id.0 as u64,
+                report.exec_type as u64,
+                report.status as u64,
+                report.price.units() as u64,
+                report.qty.units() as u64,
+                report.cum_qty.units() as u64,
+                report.trade_id.0 as u64,
+                report.transaction_time.0 as u64,
+            ],
+        )
+    }
+
+    /// Key of a fast notice of a fill.
+    pub fn trade_lite(trade: &TradeLite) -> u64 {
+        let ids = [trade.venue_order_id.0 as u64, trade.trade_id.0 as u64];
+        all(2, &[trade.symbol.index() as u64, ids[0], ids[1], trade.transaction_time.0 as u64])
+    }
+
+    /// Key of an account event.
+    pub fn account(update: &AccountUpdate) -> u64 {
+        let mut hash = all(3, &[update.transaction_time.0 as u64, u64::from(update.is_funding)]);
+        for balance in update.balances.iter().take(usize::from(update.balance_count)) {
+            hash = all(hash, &[balance.wallet.units() as u64, balance.change.units() as u64]);
+        }
+        for position in update.positions.iter().take(usize::from(update.position_count)) {
+            hash = all(hash, &[position.symbol.index() as u64, position.qty.units() as u64]);
+        }
+        hash
+    }
+}
+
 /// Events remembered: a second of the fastest trading.
 const REMEMBERED: usize = 64;
 

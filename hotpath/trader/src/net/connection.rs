@@ -16,6 +16,7 @@ use rustls::ClientConnection;
 use super::frame::{
     CONTROL_BYTES_MAX, FrameError, HEAD_BYTES_MAX, Inbox, Masks, Message, Opcode, frame_in_place,
 };
+use crate::session::GiveUp;
 use crate::{alloc, tsc};
 
 /// Sealed bytes that may wait for the kernel: hundreds of orders. More is a dead connection.
@@ -36,6 +37,8 @@ pub enum LinkError {
     ListenKey,
     /// The kernel takes nothing and the bound for waiting bytes is reached.
     Stuck,
+    /// It works, but not as it should.
+    GivenUp(GiveUp),
 }
 
 impl core::fmt::Display for LinkError {
@@ -48,6 +51,7 @@ impl core::fmt::Display for LinkError {
             Self::Frame(error) => write!(f, "bad frame: {error}"),
             Self::ListenKey => f.write_str("the listen key expired"),
             Self::Stuck => f.write_str("the venue reads nothing"),
+            Self::GivenUp(why) => write!(f, "given up: {why}"),
         }
     }
 }
@@ -84,6 +88,8 @@ pub struct Connection<S> {
     masks: Masks,
     control: Box<[u8; HEAD_BYTES_MAX + CONTROL_BYTES_MAX]>,
     is_over: bool,
+    /// A ping or a pong came since [`Connection::take_life`] was asked last.
+    is_alive: bool,
 }
 
 /// Tells whether a read filled its buffer: if it did not, the socket is drained (epoll(7), 9).
@@ -113,6 +119,7 @@ impl<S: Read + Write> Connection<S> {
             masks: Masks::from_os(),
             control: Box::new([0; HEAD_BYTES_MAX + CONTROL_BYTES_MAX]),
             is_over: false,
+            is_alive: false,
         }
     }
 
@@ -203,12 +210,13 @@ impl<S: Read + Write> Connection<S> {
             match self.inbox.next_message().map_err(LinkError::Frame)? {
                 Some(Message::Data) => break,
                 Some(Message::Ping) => {
+                    self.is_alive = true;
                     let payload = self.inbox.payload();
                     let length = payload.len();
                     self.control[HEAD_BYTES_MAX..HEAD_BYTES_MAX + length].copy_from_slice(payload);
                     self.send_control(Opcode::Pong, length)?;
                 }
-                Some(Message::Pong) => {}
+                Some(Message::Pong) => self.is_alive = true,
                 Some(Message::Close(code)) => {
                     // Answered out of courtesy; the connection is over either way.
                     let _ = self.send_control(Opcode::Close, 0);
@@ -265,6 +273,20 @@ impl<S: Read + Write> Connection<S> {
             }
         }
         Ok(())
+    }
+
+    /// Asks the other side for a sign of life.
+    ///
+    /// # Errors
+    /// As [`Connection::send_text`].
+    pub fn ping(&mut self) -> Result<(), LinkError> {
+        self.send_control(Opcode::Ping, 0)
+    }
+
+    /// Whether a ping or a pong came since this was asked last.
+    #[inline]
+    pub fn take_life(&mut self) -> bool {
+        core::mem::take(&mut self.is_alive)
     }
 
     /// Says goodbye as far as the kernel takes it at once; for the cold thread that drops it.

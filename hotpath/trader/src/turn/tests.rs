@@ -12,6 +12,7 @@ use schema::{
 };
 
 use super::*;
+use crate::feed::Patience;
 use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::net::{Target, dial};
@@ -116,6 +117,15 @@ fn engine() -> Engine {
     .expect("usable settings")
 }
 
+/// Settings that give nothing up while a test looks at something else.
+fn patient() -> Settings {
+    const LONG_NS: u64 = 600_000_000_000;
+    let patience =
+        Patience { first_ns: LONG_NS, ticker_ns: LONG_NS, depth_ns: LONG_NS, mark_ns: LONG_NS };
+    let never = u64::MAX;
+    Settings { patience, report_ns: LONG_NS, ping_ns: never, ..Settings::default() }
+}
+
 impl Rig {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -151,7 +161,8 @@ impl Rig {
             heart: Arc::new(AtomicU64::new(0)),
             wait: Wait::Park,
             turn_budget_ns: 100_000,
-            needs_logon: false,
+            session: patient(),
+            stale_ns: 60_000_000_000,
             tsc_hz: tsc::calibrate(),
             flatten_on_stop: false,
             stop_timeout_ns: 5_000_000_000,
@@ -188,9 +199,10 @@ impl Rig {
             (accepted.join().expect("accepted"), dialled.expect("loopback"))
         });
         self.peers[link as usize] = peer;
-        let fresh = ToHot::Fresh(Slot::of(link, 0), Box::new(connection));
+        let slot = Slot::of(link, 0);
+        let fresh = ToHot::Fresh(slot, Box::new(connection));
         self.to_hot.push(fresh).map_err(drop).expect("room");
-        self.until("a link is up", |turn| turn.parts.links.is_up(link));
+        self.until("a connection stands", |turn| turn.session.opened_at(slot).is_some());
     }
 
     /// Brings the engine to Armed, with a mark and a first book.
@@ -333,7 +345,7 @@ fn every_order_of_a_tick_has_its_stages_in_order() {
 fn a_lost_order_link_leaves_armed_and_is_handed_to_the_cold_thread() {
     let mut rig = Rig::new();
     rig.peers[Link::Order as usize] = dead_peer(); // the server hangs up
-    rig.until("the link is down", |turn| !turn.parts.links.is_up(Link::Order));
+    rig.until("the link is down", |turn| !turn.session.is_up(Link::Order));
     assert_ne!(rig.turn.parts.desk.engine.state(), TradingState::Armed);
     let sent = rig.turn.parts.desk.sent();
     rig.tick(500);
