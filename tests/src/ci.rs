@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+mod fuzz;
+
 /// A check: its name on the command line, what it is for, what it runs.
 struct Step {
     name: &'static str,
@@ -22,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", about: "the sources are formatted", run: format },
     Step { name: "build", about: "every binary builds", run: build },
     Step { name: "test", about: "unit, model and whole-system tests", run: test },
+    Step { name: "fuzz", about: "no bytes from outside break a reader", run: fuzz },
     Step { name: "lint", about: "clippy and rustdoc without warnings", run: lint },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "release", about: "the optimised system trades to a clean end", run: release },
@@ -150,6 +153,10 @@ fn build(root: &Root) -> Result<()> {
 
 fn test(root: &Root) -> Result<()> {
     root.cargo(&["test", "--locked", "--workspace"])
+}
+
+fn fuzz(root: &Root) -> Result<()> {
+    fuzz::run(&root.dir, &root.cargo)
 }
 
 fn lint(root: &Root) -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item};
 
-/// Who may depend on whom inside the workspace. Nobody depends on `trader`.
+/// Who may depend on whom inside the workspace. Nobody but tests depends on `trader`.
 const ARROWS: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("rings", &["schema"]),
@@ -16,9 +16,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("persist", &["schema", "rings"]),
     ("metrics", &["schema", "rings"]),
     ("venue", &["schema", "backtest", "binance"]),
-    ("tools", &["schema", "rings", "binance", "venue"]),
+    ("tools", &["schema", "rings", "engine", "binance", "venue"]),
     ("bench", &["schema", "rings", "binance"]),
-    ("tests", &[]),
+    ("tests", &["schema", "engine", "binance", "trader", "backtest", "venue"]),
+    ("fuzz", &["schema", "rings", "engine", "binance", "trader", "backtest"]),
 ];
 
 /// The whole of what the deterministic core may use.
