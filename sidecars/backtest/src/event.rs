@@ -2,6 +2,7 @@
 
 use schema::{ExecType, Notional, OrderType, Price, Qty, Side, SymbolId, SymbolName};
 
+use crate::algo::AlgoView;
 use crate::exchange::AccountId;
 use crate::market::MarketUpdate;
 use crate::view::OrderView;
@@ -28,6 +29,8 @@ pub enum AccountEvent {
     Account(AccountUpdate),
     /// MARGIN_CALL.
     MarginCall(MarginCall),
+    /// ALGO_UPDATE.
+    Algo(AlgoUpdate),
     /// ACCOUNT_CONFIG_UPDATE: leverage changed.
     Leverage {
         /// Symbol.
@@ -68,6 +71,15 @@ pub struct OrderUpdate {
     pub ask_notional: Notional,
     /// Why it expired (`er`), see [`expiry`].
     pub expiry_reason: u8,
+    /// Transaction and event time (`T`, `E`), ms.
+    pub time_ms: i64,
+}
+
+/// ALGO_UPDATE (PROTOCOL 5): the conditional order after the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlgoUpdate {
+    /// The order after it.
+    pub order: AlgoView,
     /// Transaction and event time (`T`, `E`), ms.
     pub time_ms: i64,
 }

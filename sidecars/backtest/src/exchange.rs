@@ -28,6 +28,7 @@ use crate::market::MarketUpdate;
 use crate::rules::Rules;
 
 mod acts;
+mod algo;
 mod amend;
 mod booking;
 mod draft;
@@ -113,6 +114,7 @@ pub struct Exchange {
     finished: VecDeque<i64>,
     /// Orders accepted so far: part of the next id, and the time priority.
     order_sequence: i64,
+    algos: algo::Algos,
     change_sequence: i64,
     next_mark_ms: i64,
     next_funding_ms: i64,
@@ -132,6 +134,7 @@ impl Exchange {
             orders: BTreeMap::new(),
             finished: VecDeque::new(),
             order_sequence: 0,
+            algos: algo::Algos::new(first_id),
             change_sequence: 0,
             next_mark_ms: i64::MIN,
             next_funding_ms: i64::MIN,

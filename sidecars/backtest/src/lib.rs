@@ -16,8 +16,9 @@
 //! - what our takers took stays taken until the tape changes that level.
 //!
 //! Left out: sockets, signatures, rate limits, JSON (`tools/venue`), hedge mode, isolated margin,
-//! conditional orders, multi-asset margin.
+//! multi-asset margin.
 
+pub mod algo;
 pub mod book;
 pub mod error;
 pub mod event;
@@ -30,9 +31,12 @@ pub mod rules;
 pub mod tape;
 pub mod view;
 
+pub use algo::{AlgoKey, AlgoOrigin, AlgoRequest, AlgoStatus, AlgoView, WorkingType};
 pub use book::Book;
 pub use error::VenueError;
-pub use event::{AccountEvent, AccountReason, AccountUpdate, OrderUpdate, TradeLite, VenueEvent};
+pub use event::{
+    AccountEvent, AccountReason, AccountUpdate, AlgoUpdate, OrderUpdate, TradeLite, VenueEvent,
+};
 pub use exchange::{AccountConfig, AccountId, Exchange, ExchangeConfig};
 pub use ledger::{BalanceChange, ChangeKind, Fill, Ledger};
 pub use market::{DepthUpdate, MarketTrade, MarketUpdate, TradeKind};

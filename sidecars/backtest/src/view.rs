@@ -4,10 +4,11 @@ use schema::{
     Notional, OrderStatus, OrderType, Price, Qty, Side, SymbolId, SymbolName, TimeInForce,
 };
 
+use crate::algo::AlgoOrigin;
 use crate::order::{PriceMatch, StpMode};
 
-/// An order (PROTOCOL 3.4). Constants of one-way mode (`positionSide` BOTH, `closePosition` false,
-/// `stopPrice` 0, `workingType` CONTRACT_PRICE, `priceProtect` false) are the front's.
+/// An order (PROTOCOL 3.4). Constants of one-way mode (`positionSide` BOTH), and what only orders from
+/// conditional ones have (`stopPrice`, `closePosition`…), are the front's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderView {
     /// Symbol.
@@ -50,6 +51,8 @@ pub struct OrderView {
     pub update_time_ms: i64,
     /// Number of the last amendment; answers to amendments only.
     pub modify_id: Option<i64>,
+    /// The conditional order it came from.
+    pub origin: Option<AlgoOrigin>,
 }
 
 /// The account's totals and its USDT row (PROTOCOL 3.6), USDT only.

@@ -9,7 +9,7 @@
 //! with all times rewritten. A plain port on loopback serves the same paths to clients that cannot
 //! be given a certificate authority, and `/shrike/ledger` and `/shrike/stats` to no one else.
 //!
-//! Left out: conditional orders (refused with -4120), hedge mode, isolated margin, RSA keys,
+//! Left out: hedge mode, isolated margin, RSA keys,
 //! permessage-deflate, COIN-M rows in all-market streams.
 
 mod admin;

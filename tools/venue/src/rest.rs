@@ -10,7 +10,7 @@ use crate::{
     core::Core,
     gate::Gate,
     limits::{OrderCounts, Pool},
-    ops::{Answer, Context, Operation, account, history, market, orders},
+    ops::{Answer, Context, Operation, account, algo, history, market, orders},
     params::Params,
     refusal::Refusal,
     server::Shared,
@@ -158,12 +158,12 @@ static ENDPOINTS: &[Endpoint] = &[
     row(Method::POST, "/fapi/v1/listenKey", Key, Fixed(1), account::listen_key),
     row(Method::PUT, "/fapi/v1/listenKey", Key, Fixed(1), account::listen_key_refresh),
     row(Method::DELETE, "/fapi/v1/listenKey", Key, Fixed(1), account::listen_key_stop),
-    counted(Method::POST, "/fapi/v1/algoOrder", 0, (1, 1), account::no_algo),
-    row(Method::GET, "/fapi/v1/algoOrder", Signed, Fixed(1), account::no_algo),
-    row(Method::DELETE, "/fapi/v1/algoOrder", Signed, Fixed(1), account::no_algo),
-    row(Method::DELETE, "/fapi/v1/algoOpenOrders", Signed, Fixed(1), account::cancel_no_algo),
-    row(Method::GET, "/fapi/v1/openAlgoOrders", Signed, Symbol(1, 40), account::no_algo_orders),
-    row(Method::GET, "/fapi/v1/allAlgoOrders", Signed, Fixed(5), account::no_algo_orders),
+    counted(Method::POST, "/fapi/v1/algoOrder", 0, (1, 1), algo::place),
+    row(Method::GET, "/fapi/v1/algoOrder", Signed, Fixed(1), algo::status),
+    row(Method::DELETE, "/fapi/v1/algoOrder", Signed, Fixed(1), algo::cancel),
+    row(Method::DELETE, "/fapi/v1/algoOpenOrders", Signed, Fixed(1), algo::cancel_all),
+    row(Method::GET, "/fapi/v1/openAlgoOrders", Signed, Symbol(1, 40), algo::open),
+    row(Method::GET, "/fapi/v1/allAlgoOrders", Signed, Fixed(5), algo::all),
 ];
 
 /// A request, taken apart.

@@ -15,7 +15,7 @@ use crate::{
     gate::Gate,
     hub::ConnectionId,
     limits::{Meter, OrderCounts, Pool},
-    ops::{Answer, Context, Operation, account, market, orders},
+    ops::{Answer, Context, Operation, account, algo, market, orders},
     params::Params,
     refusal::Refusal,
     rest::{Security, Weight},
@@ -65,8 +65,8 @@ static METHODS: &[Method] = &[
     row("v2/account.balance", Signed, Fixed(5), 0, account::balance),
     row("account.position", Signed, Fixed(5), 0, account::position_ws),
     row("v2/account.position", Signed, Fixed(5), 0, account::position_ws),
-    row("algoOrder.place", Signed, Fixed(0), 1, account::no_algo),
-    row("algoOrder.cancel", Signed, Fixed(1), 0, account::no_algo),
+    row("algoOrder.place", Signed, Fixed(0), 1, algo::place),
+    row("algoOrder.cancel", Signed, Fixed(1), 0, algo::cancel),
 ];
 
 /// Weight of `session.*`.

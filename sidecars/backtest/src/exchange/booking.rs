@@ -107,6 +107,7 @@ impl Exchange {
             expiry_reason: expiry::NONE,
         };
         self.report_fill(order_id, happened);
+        self.follow_order(order_id);
     }
 
     fn record_fill(
@@ -284,6 +285,7 @@ impl Exchange {
         order.view.update_time_ms = self.now_ms;
         self.finish(order_id);
         self.report(order_id, Happened::without_fill(exec_type, reason));
+        self.follow_order(order_id);
     }
 
     /// Takes a finished order out of the book and out of the open ones.
@@ -328,6 +330,7 @@ impl Exchange {
         for order_id in spent {
             self.expire(order_id, OrderStatus::Expired, expiry::REDUCE_ONLY);
         }
+        self.settle_close_position(account, symbol);
     }
 }
 

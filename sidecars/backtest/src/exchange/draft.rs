@@ -80,20 +80,7 @@ impl Exchange {
                 if matches!(tif, TimeInForce::Rpi | TimeInForce::GteGtc) {
                     return Err(VenueError::time_in_force());
                 }
-                let is_gtd = tif == TimeInForce::Gtd;
-                match request.good_till_ms {
-                    None if is_gtd => Err(VenueError::mandatory("goodTillDate")),
-                    Some(_) if !is_gtd => Err(VenueError::not_required("goodTillDate")),
-                    Some(ms) if ms <= self.now_ms + GTD_MIN_MS || ms >= GTD_MAX_MS => {
-                        Err(VenueError::new(
-                            -5040,
-                            "The goodTillDate timestamp must be greater than the current time plus \
-                             600 seconds and smaller than 253402300799000 (UTC 9999-12-31 \
-                             23:59:59).",
-                        ))
-                    }
-                    _ => Ok(()),
-                }
+                self.check_good_till(tif, request.good_till_ms)
             }
             OrderType::Market if request.price_match != PriceMatch::None => {
                 Err(VenueError::new(-5038, "The orderType does not support price match."))
@@ -109,6 +96,25 @@ impl Exchange {
                 "Order type not supported for this endpoint. Please use the Algo Order API \
                  endpoints instead.",
             )),
+        }
+    }
+
+    /// A date goes with GTD and with nothing else.
+    pub(super) fn check_good_till(
+        &self,
+        time_in_force: TimeInForce,
+        good_till_ms: Option<i64>,
+    ) -> Result<(), VenueError> {
+        let is_gtd = time_in_force == TimeInForce::Gtd;
+        match good_till_ms {
+            None if is_gtd => Err(VenueError::mandatory("goodTillDate")),
+            Some(_) if !is_gtd => Err(VenueError::not_required("goodTillDate")),
+            Some(ms) if ms <= self.now_ms + GTD_MIN_MS || ms >= GTD_MAX_MS => Err(VenueError::new(
+                -5040,
+                "The goodTillDate timestamp must be greater than the current time plus 600 \
+                 seconds and smaller than 253402300799000 (UTC 9999-12-31 23:59:59).",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -167,10 +173,7 @@ impl Exchange {
         request: &OrderRequest,
     ) -> Result<(), VenueError> {
         let Some(id) = &request.client_order_id else { return Ok(()) };
-        let is_valid = |b: u8| b.is_ascii_alphanumeric() || CLIENT_ID_SIGNS.contains(&b);
-        if id.is_empty() || id.len() > 36 || !id.bytes().all(is_valid) {
-            return Err(VenueError::new(-4015, "Client order id is not valid."));
-        }
+        check_id(id)?;
         match self.order_by_client_id(account, request.symbol, id) {
             Some(order) if order.is_working() => {
                 Err(VenueError::new(-4116, "ClientOrderId is duplicated."))
@@ -228,4 +231,13 @@ impl Exchange {
             _ => Ok(()),
         }
     }
+}
+
+/// Characters and length of a client's id.
+pub(super) fn check_id(id: &str) -> Result<(), VenueError> {
+    let is_valid = |b: u8| b.is_ascii_alphanumeric() || CLIENT_ID_SIGNS.contains(&b);
+    if id.is_empty() || id.len() > 36 || !id.bytes().all(is_valid) {
+        return Err(VenueError::new(-4015, "Client order id is not valid."));
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use schema::{BookTicker, Price, Qty, Side, SymbolId};
 use super::queue::{self, Place};
 use super::state::wall;
 use super::{AccountId, Exchange};
+use crate::algo::WorkingType;
 use crate::book::is_better;
 use crate::event::{VenueEvent, expiry};
 use crate::market::{DepthUpdate, MarketTrade, MarketUpdate, TradeKind};
@@ -94,7 +95,9 @@ impl Exchange {
         self.events.push(VenueEvent::Market(MarketUpdate::Trade(out)));
         if trade.kind == TradeKind::Market {
             let maker_side = if trade.trade.buyer_is_maker { Side::Buy } else { Side::Sell };
+            self.markets[symbol.index()].last_price = trade.trade.price;
             self.match_trade(symbol, maker_side, trade.trade.price, trade.trade.qty);
+            self.price_moved(symbol, WorkingType::ContractPrice, trade.trade.price);
         }
     }
 

@@ -8,6 +8,7 @@ use schema::{Notional, OrderStatus, OrderType, Price, Qty, SymbolId, TimeInForce
 use super::draft::Draft;
 use super::state::{Account, Holding, Order};
 use super::{AccountConfig, AccountId, Exchange};
+use crate::algo::AlgoOrigin;
 use crate::error::VenueError;
 use crate::event::{AccountReason, expiry};
 use crate::ledger::{ChangeKind, Ledger};
@@ -63,7 +64,7 @@ impl Exchange {
         self.advance(now_ms);
         self.known(account)?;
         let draft = self.draft(account, request)?;
-        let accepted = self.accept(account, request, &draft);
+        let accepted = self.accept(account, request, &draft, None);
         let order_id = accepted.order_id;
         self.match_new(order_id, draft.bound);
         self.settle_reduce_only(account, request.symbol);
@@ -87,7 +88,13 @@ impl Exchange {
         self.draft(account, request).map(|_| ())
     }
 
-    fn accept(&mut self, account: AccountId, request: &OrderRequest, draft: &Draft) -> OrderView {
+    pub(super) fn accept(
+        &mut self,
+        account: AccountId,
+        request: &OrderRequest,
+        draft: &Draft,
+        origin: Option<AlgoOrigin>,
+    ) -> OrderView {
         let client_id = request.client_order_id.clone();
         self.insert(account, request.symbol, draft.qty, client_id, |view| OrderView {
             side: request.side,
@@ -98,6 +105,7 @@ impl Exchange {
             stp: request.stp,
             price_match: request.price_match,
             good_till_ms: draft.good_till_ms,
+            origin,
             ..view
         })
     }
@@ -136,12 +144,13 @@ impl Exchange {
             time_ms: self.now_ms,
             update_time_ms: self.now_ms,
             modify_id: None,
+            origin: None,
         });
         let order = Order {
             account,
             view: view.clone(),
             sequence,
-            original_type: view.order_type,
+            original_type: view.origin.map_or(view.order_type, |origin| origin.order_type),
             cost_e16: 0,
             amendments: 0,
             owes_new: true,
@@ -171,7 +180,7 @@ impl Exchange {
 }
 
 /// A client id of 22 characters for an order sent without one, the same in every run.
-fn made_client_id(order_id: i64) -> String {
+pub(super) fn made_client_id(order_id: i64) -> String {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     // splitmix64: spreads consecutive ids over the letters.
     let mut state = order_id as u64;

@@ -19,6 +19,8 @@ pub(super) struct Market {
     /// In time priority; at most `max_num_orders` an account.
     pub(super) resting: Vec<Resting>,
     pub(super) mark: Mark,
+    /// Price of the tape's last trade of the book, zero before the first.
+    pub(super) last_price: Price,
     /// Mid EMA × 1024, zero before the first book.
     pub(super) mid_ema: i128,
     /// When the tape last gave a mark price.
@@ -42,6 +44,7 @@ impl Market {
             mark: Mark { symbol: SymbolId(index as u16), ..Mark::default() },
             mid_ema: 0,
             recorded_mark_ms: None,
+            last_price: Price::ZERO,
             next_trade_id: OWN_TRADE_ID_FIRST + first_id,
             order_id_base: order_id_base + first_id,
         }

@@ -6,6 +6,7 @@ use schema::{
 
 use super::state::wall;
 use super::{AccountId, Exchange};
+use crate::algo::WorkingType;
 use crate::error::VenueError;
 use crate::event::{AccountEvent, AccountReason, MarginCall, VenueEvent, expiry};
 use crate::ledger::ChangeKind;
@@ -34,11 +35,13 @@ impl Exchange {
         }
         self.now_ms = now_ms;
         self.expire_by_date();
+        self.expire_algos_by_date();
         self.fire_countdowns();
         if self.next_mark_ms <= now_ms {
             // After a leap of time only the newest second is told.
             self.next_mark_ms = next_multiple(now_ms, MARK_INTERVAL_MS);
             self.broadcast_marks(self.next_mark_ms - MARK_INTERVAL_MS);
+            self.trigger_by_marks();
             self.check_liquidations();
         }
         while self.next_funding_ms <= now_ms {
@@ -52,6 +55,7 @@ impl Exchange {
             return None;
         }
         let mut next = self.next_mark_ms.min(self.next_funding_ms);
+        next = next.min(self.algos.next_expiry_ms().unwrap_or(i64::MAX));
         for account in &self.accounts {
             for at in account.holdings.iter().filter_map(|holding| holding.countdown_at) {
                 next = next.min(at);
@@ -155,6 +159,13 @@ impl Exchange {
         }
     }
 
+    fn trigger_by_marks(&mut self) {
+        for symbol in self.symbol_ids() {
+            let mark_price = self.markets[symbol.index()].mark.mark_price;
+            self.price_moved(symbol, WorkingType::MarkPrice, mark_price);
+        }
+    }
+
     /// Pays funding: −quantity × mark × rate, rounded half away from zero.
     pub(super) fn fund(&mut self) {
         for account in self.account_ids() {
@@ -216,6 +227,7 @@ impl Exchange {
         }
         for symbol in self.symbol_ids() {
             self.liquidate_position(account, symbol);
+            self.settle_close_position(account, symbol);
         }
         let wallet = self.accounts[account.index()].wallet;
         if wallet < Notional::ZERO {

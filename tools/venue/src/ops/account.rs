@@ -282,16 +282,3 @@ pub(crate) fn listen_key_stop(context: &mut Context<'_>, _: &Params) -> Answer {
     context.core.users.stop(context.account);
     Ok("{}".to_owned())
 }
-
-/// Conditional orders, which the local venue does not keep.
-pub(crate) fn no_algo(_: &mut Context<'_>, _: &Params) -> Answer {
-    Err(Refusal::unsupported("The Algo Order API"))
-}
-/// Open conditional orders: none can exist.
-pub(crate) fn no_algo_orders(_: &mut Context<'_>, _: &Params) -> Answer {
-    Ok("[]".to_owned())
-}
-/// `DELETE algoOpenOrders`: nothing to cancel.
-pub(crate) fn cancel_no_algo(_: &mut Context<'_>, _: &Params) -> Answer {
-    Ok(SUCCESS.to_owned())
-}

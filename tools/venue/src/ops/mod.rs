@@ -4,6 +4,7 @@
 //! [`crate::rest`] and [`crate::wsapi`] say under which name, with which weight and security.
 
 pub(crate) mod account;
+pub(crate) mod algo;
 pub(crate) mod history;
 pub(crate) mod market;
 pub(crate) mod orders;

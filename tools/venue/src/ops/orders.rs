@@ -224,15 +224,28 @@ fn order_key(params: &Params) -> Result<OrderKey, Refusal> {
     Ok(key)
 }
 
-fn side(params: &Params) -> Result<Side, Refusal> {
+pub(super) fn side(params: &Params) -> Result<Side, Refusal> {
     Side::from_wire(params.need("side")?.as_bytes())
         .ok_or_else(|| Refusal::bad(-1117, "Invalid side."))
 }
 
-fn price_match(params: &Params) -> Result<PriceMatch, Refusal> {
+pub(super) fn price_match(params: &Params) -> Result<PriceMatch, Refusal> {
     let Some(text) = params.get("priceMatch") else { return Ok(PriceMatch::None) };
     PriceMatch::from_wire(text)
         .ok_or_else(|| Refusal::bad(-1130, "Data sent for parameter 'priceMatch' is not valid."))
+}
+
+pub(super) fn time_in_force(params: &Params) -> Result<Option<TimeInForce>, Refusal> {
+    let Some(text) = params.get("timeInForce") else { return Ok(None) };
+    let found = TimeInForce::from_wire(text.as_bytes());
+    found.map(Some).ok_or_else(|| Refusal::bad(-1115, "Invalid timeInForce."))
+}
+
+pub(super) fn stp_mode(params: &Params) -> Result<StpMode, Refusal> {
+    let Some(text) = params.get("selfTradePreventionMode") else { return Ok(StpMode::default()) };
+    StpMode::from_wire(text).ok_or_else(|| {
+        Refusal::bad(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
+    })
 }
 
 fn order_request(context: &Context<'_>, params: &Params) -> Result<OrderRequest, Refusal> {
@@ -240,19 +253,6 @@ fn order_request(context: &Context<'_>, params: &Params) -> Result<OrderRequest,
     let order_type = OrderType::from_wire(params.need("type")?.as_bytes())
         .filter(|kind| *kind != OrderType::Liquidation)
         .ok_or_else(|| Refusal::bad(-1116, "Invalid orderType."))?;
-    let time_in_force = match params.get("timeInForce") {
-        None => None,
-        Some(text) => Some(
-            TimeInForce::from_wire(text.as_bytes())
-                .ok_or_else(|| Refusal::bad(-1115, "Invalid timeInForce."))?,
-        ),
-    };
-    let stp = match params.get("selfTradePreventionMode") {
-        None => StpMode::default(),
-        Some(text) => StpMode::from_wire(text).ok_or_else(|| {
-            Refusal::bad(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
-        })?,
-    };
     let response = match params.get("newOrderRespType") {
         None | Some("ACK") => ResponseType::Ack,
         Some("RESULT") => ResponseType::Result,
@@ -265,12 +265,12 @@ fn order_request(context: &Context<'_>, params: &Params) -> Result<OrderRequest,
         symbol,
         side: side(params)?,
         order_type,
-        time_in_force,
+        time_in_force: time_in_force(params)?,
         qty: params.decimal("quantity")?.map(Qty::from_units),
         price: params.decimal("price")?.map(Price::from_units),
         reduce_only: params.flag("reduceOnly")?.unwrap_or(false),
         client_order_id: params.get("newClientOrderId").map(str::to_owned),
-        stp,
+        stp: stp_mode(params)?,
         price_match: price_match(params)?,
         good_till_ms: params.integer("goodTillDate")?,
         position_side_both: matches!(params.get("positionSide"), None | Some("BOTH")),

@@ -1,6 +1,7 @@
 //! Bytes of the protocol: JSON of streams, user events and answers.
 
 pub(crate) mod account;
+pub(crate) mod algo;
 pub(crate) mod json;
 pub(crate) mod market;
 pub(crate) mod orders;

@@ -27,13 +27,20 @@ fn body(json: &mut Json, format: &Format, order: &OrderView, full: bool) {
     json.text("timeInForce", order.time_in_force.as_str())
         .text("type", order.order_type.as_str())
         .flag("reduceOnly", order.reduce_only)
-        .flag("closePosition", false)
+        .flag("closePosition", order.origin.is_some_and(|origin| origin.close_position))
         .text("side", order.side.as_str())
         .text("positionSide", "BOTH")
-        .decimal("stopPrice", 0, format.price_decimals)
-        .text("workingType", "CONTRACT_PRICE")
-        .flag("priceProtect", false)
-        .text("origType", order.order_type.as_str())
+        .decimal(
+            "stopPrice",
+            order.origin.map_or(0, |origin| origin.trigger_price.units()),
+            format.price_decimals,
+        )
+        .text(
+            "workingType",
+            order.origin.map_or("CONTRACT_PRICE", |origin| origin.working_type.as_str()),
+        )
+        .flag("priceProtect", order.origin.is_some_and(|origin| origin.price_protect))
+        .text("origType", order.origin.map_or(order.order_type, |o| o.order_type).as_str())
         .text("priceMatch", order.price_match.as_str())
         .text("selfTradePreventionMode", order.stp.as_str())
         .number("goodTillDate", order.good_till_ms);

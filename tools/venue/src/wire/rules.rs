@@ -34,7 +34,7 @@ pub(crate) fn symbol(json: &mut Json, rules: &Rules) {
         .text("underlyingType", "COIN")
         .key("underlyingSubType")
         .raw("[]")
-        .text("triggerProtect", "0.0500")
+        .decimal("triggerProtect", backtest::algo::TRIGGER_PROTECT_E4 * 10_000, 4)
         .text("liquidationFee", "0.012500")
         .decimal("marketTakeBound", rules.market_take_bound_e4 * 10_000, 2)
         .number("maxMoveOrderLimit", 10_000);

@@ -11,6 +11,7 @@ pub(crate) const fn name(event: &AccountEvent) -> &'static str {
         AccountEvent::Order(_) => "ORDER_TRADE_UPDATE",
         AccountEvent::Account(_) => "ACCOUNT_UPDATE",
         AccountEvent::MarginCall(_) => "MARGIN_CALL",
+        AccountEvent::Algo(_) => "ALGO_UPDATE",
         AccountEvent::Leverage { .. } => "ACCOUNT_CONFIG_UPDATE",
     }
 }
@@ -21,6 +22,9 @@ pub(crate) fn event(formats: &[Format], event: &AccountEvent) -> String {
         AccountEvent::TradeLite(fill) => trade_lite(&formats[fill.symbol.index()], fill),
         AccountEvent::Order(update) => order(&formats[update.order.symbol.index()], update),
         AccountEvent::Account(update) => account(formats, update),
+        AccountEvent::Algo(update) => {
+            super::algo::update(&formats[update.order.symbol.index()], update)
+        }
         AccountEvent::MarginCall(call) => margin_call(&formats[call.symbol.index()], call),
         AccountEvent::Leverage { symbol, leverage, time_ms, .. } => {
             let mut json = Json::new();
@@ -76,12 +80,19 @@ fn order(format: &Format, update: &OrderUpdate) -> String {
         .decimal("a", update.ask_notional.units(), 0)
         .flag("m", update.is_maker)
         .flag("R", order.reduce_only)
-        .text("wt", "CONTRACT_PRICE")
+        .text("wt", order.origin.map_or("CONTRACT_PRICE", |origin| origin.working_type.as_str()))
         .text("ot", update.original_type.as_str())
         .text("ps", "BOTH")
-        .flag("cp", false)
-        .decimal("rp", update.realized_pnl.units(), 0)
-        .flag("pP", false)
+        .flag("cp", order.origin.is_some_and(|origin| origin.close_position));
+    if let Some(origin) = order.origin.filter(|origin| origin.callback_ppm > 0) {
+        json.decimal("AP", origin.activate_price.units(), 0).decimal(
+            "cr",
+            origin.callback_ppm * 10_000,
+            1,
+        );
+    }
+    json.decimal("rp", update.realized_pnl.units(), 0)
+        .flag("pP", order.origin.is_some_and(|origin| origin.price_protect))
         .number("si", 0)
         .number("ss", 0)
         .text("V", order.stp.as_str())
@@ -107,7 +118,7 @@ fn order_body(json: &mut Json, format: &Format, update: &OrderUpdate) {
         .decimal("q", order.qty.units(), format.qty_decimals)
         .decimal("p", order.price.units(), format.price_decimals)
         .decimal("ap", order.avg_price.units(), 0)
-        .text("sp", "0")
+        .decimal("sp", order.origin.map_or(0, |origin| origin.trigger_price.units()), 0)
         .text("x", update.exec_type.as_str())
         .text("X", order.status.as_str())
         .number("i", order.order_id)
