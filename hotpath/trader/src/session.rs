@@ -251,9 +251,11 @@ impl Session {
 
     /// The answer to the logon.
     pub fn logged_on(&mut self, slot: Slot) -> Change {
-        if self.places[slot.index()].stage != Stage::Opened {
+        let place = &mut self.places[slot.index()];
+        if place.stage != Stage::Opened {
             return Change::default();
         }
+        place.alive();
         self.ready(slot)
     }
 
@@ -422,13 +424,22 @@ impl Session {
         for link in [Link::User, Link::Order] {
             for slot in Slot::all_of(link) {
                 let place = &mut self.places[slot.index()];
-                let is_due = now.mono.since(place.pinged_at) >= self.settings.ping_ns;
+                let pause_ns = self.settings.ping_ns;
+                let is_due = place.pinged_at.is_none_or(|at| now.mono.since(at) >= pause_ns);
                 if matches!(place.stage, Stage::Opened | Stage::Ready) && is_due {
-                    place.pinged_at = now.mono;
+                    place.pinged_at = Some(now.mono);
                     return Some(slot);
                 }
             }
         }
         None
+    }
+
+    /// Whether every connection that is pinged was, and has answered.
+    #[cfg(test)]
+    pub(crate) fn is_answered(&self) -> bool {
+        let pinged = Slot::all_of(Link::User).chain(Slot::all_of(Link::Order));
+        let mut open = pinged.filter(|slot| self.opened_at(*slot).is_some());
+        open.all(|slot| self.places[slot.index()].is_fit(slot.link()))
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Place {
     pub(super) opened_at: MonoNs,
     /// Since when an answer is owed and nothing came.
     pub(super) owed_since: Option<MonoNs>,
-    pub(super) pinged_at: MonoNs,
+    pub(super) pinged_at: Option<MonoNs>,
     /// Data came.
     pub(super) is_proved: bool,
     pub(super) is_frozen: bool,
@@ -55,7 +55,7 @@ impl Place {
     pub(super) fn is_fit(&self, link: Link) -> bool {
         match link {
             Link::Public | Link::Market => self.is_proved,
-            Link::User | Link::Order => self.pinged_at.0 > 0 && self.owed_since.is_none(),
+            Link::User | Link::Order => self.pinged_at.is_some() && self.owed_since.is_none(),
         }
     }
 }

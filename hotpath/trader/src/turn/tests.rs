@@ -55,7 +55,7 @@ fn units(text: &str) -> i64 {
     schema::parse_decimal(text.as_bytes()).expect("a decimal")
 }
 
-fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     let mut strategy = StrategyConfig::by_name("test").expect("there is one");
     strategy.set("style", SettingValue::Word("every_tick")).expect("a style");
     let symbol = engine::SymbolConfig {
@@ -122,8 +122,7 @@ fn patient() -> Settings {
     const LONG_NS: u64 = 600_000_000_000;
     let patience =
         Patience { first_ns: LONG_NS, ticker_ns: LONG_NS, depth_ns: LONG_NS, mark_ns: LONG_NS };
-    let never = u64::MAX;
-    Settings { patience, report_ns: LONG_NS, ping_ns: never, ..Settings::default() }
+    Settings { patience, report_ns: LONG_NS, ping_ns: LONG_NS, ..Settings::default() }
 }
 
 impl Rig {
@@ -231,6 +230,7 @@ impl Rig {
         self.tick(1);
         self.until("armed, with an order", |turn| turn.parts.desk.sent() == 1);
         let _ = self.order();
+        self.until("pings are answered", |turn| turn.session.is_answered());
     }
 
     fn say(&self, link: Link, text: &str) {
