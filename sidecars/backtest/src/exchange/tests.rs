@@ -10,6 +10,8 @@ use crate::order::{AmendRequest, OrderKey, OrderRequest, PriceMatch, ResponseTyp
 use crate::view::OrderView;
 use crate::{ChangeKind, VenueError};
 
+mod algo;
+mod algo_flow;
 mod codes;
 mod flow;
 mod money;
@@ -142,6 +144,9 @@ impl Bench {
                 }
                 VenueEvent::Account(_, AccountEvent::Account(update)) => {
                     out.push(format!("ACCOUNT {}", update.reason.as_str()));
+                }
+                VenueEvent::Account(_, AccountEvent::Algo(update)) => {
+                    out.push(format!("ALGO {}", update.order.status.as_str()));
                 }
                 VenueEvent::Account(_, other) => out.push(format!("{other:?}")),
                 VenueEvent::Market(_) | VenueEvent::ForceOrder(_) => {}
