@@ -6,9 +6,11 @@ use backtest::{AccountId, OrderView};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response, StatusCode};
+use serde::Deserialize;
 
 use crate::{
     core::Core,
+    faults::{Fault, acts},
     params::Params,
     refusal::Refusal,
     rest::{Reply, json_response, refused, respond},
@@ -22,6 +24,7 @@ pub(crate) async fn answer(
     method: &Method,
     path: &str,
     query: &str,
+    body: &str,
 ) -> Response<Full<Bytes>> {
     let params = Params::from_http(query, "");
     let account = match params.integer("account") {
@@ -33,12 +36,62 @@ pub(crate) async fn answer(
             shared.core.call(move |core| ledger(core, account)).await.and_then(|answer| answer)
         }
         (&Method::GET, "/shrike/stats") => shared.core.call(stats).await,
+        (&Method::GET, "/shrike/faults") => shared.core.call(faults).await,
+        (&Method::POST, "/shrike/faults") => match Change::read(body) {
+            Ok(change) => shared.core.call(move |core| change.apply(core)).await,
+            Err(msg) => Err(Refusal::bad(-1102, msg)),
+        },
         _ => return respond(Reply::not_found()),
     };
     match answer {
         Ok(text) => json_response(StatusCode::OK, text),
         Err(refusal) => refused(&refusal),
     }
+}
+
+/// A change of what is set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    /// Ends all.
+    #[serde(default)]
+    clear: bool,
+    /// Ends those of these numbers.
+    #[serde(default)]
+    remove: Vec<u64>,
+    /// Sets these.
+    #[serde(default)]
+    add: Vec<Fault>,
+}
+
+impl Change {
+    fn read(body: &str) -> Result<Self, String> {
+        let change: Self = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        change.add.iter().try_for_each(Fault::check)?;
+        Ok(change)
+    }
+
+    /// Applies it; what is set then.
+    fn apply(self, core: &mut Core) -> String {
+        let now_ms = core.now_ms();
+        if self.clear {
+            core.faults.clear();
+        }
+        for id in self.remove {
+            core.faults.remove(id);
+        }
+        for fault in self.add {
+            core.faults.add(fault, now_ms);
+        }
+        // States begin and end with the request, not at the next tick.
+        acts::turn(core);
+        faults(core)
+    }
+}
+
+/// What is set and how often each struck.
+pub(crate) fn faults(core: &mut Core) -> String {
+    core.faults.report(core.now_ms()).to_string()
 }
 
 /// Everything that happened to one account, with exact decimals.
@@ -79,6 +132,11 @@ pub(crate) fn ledger(core: &mut Core, account: usize) -> Result<String, Refusal>
     let all = core.exchange.all_orders(id, None);
     orders(&mut json, "orders", &core.formats, &all);
     orders(&mut json, "open_orders", &core.formats, &core.exchange.open_orders(id, None));
+    json.key("algo_orders").open_list();
+    for order in core.exchange.all_algos(id, None) {
+        crate::wire::algo::full(&mut json, &core.formats[order.symbol.index()], &order);
+    }
+    json.close_list();
     balances_and_positions(&mut json, core, id);
     json.close();
     Ok(json.finish())
@@ -142,6 +200,7 @@ pub(crate) fn stats(core: &mut Core) -> String {
         .unsigned("listen_keys", core.users.key_count() as u64)
         .unsigned("slow_cut", stats.slow_cut.load(Ordering::Relaxed))
         .unsigned("accounts", core.account_count as u64)
+        .unsigned("refused_by_ban", core.meter.refused_by_ban())
         .flag("tape_ended", stats.tape_ended.load(Ordering::Relaxed))
         .close();
     json.finish()

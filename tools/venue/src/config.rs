@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use schema::Notional;
 
+use crate::faults::Plan;
+
 /// Everything [`crate::spawn`] needs; [`VenueConfig::default`] is a seeded market on free ports.
 #[derive(Debug, Clone)]
 pub struct VenueConfig {
@@ -34,6 +36,8 @@ pub struct VenueConfig {
     pub lifetimes: Lifetimes,
     /// Frames waiting for one connection before it is cut as too slow.
     pub queue_frames_max: usize,
+    /// How it misbehaves from the start; more can be asked for while it runs.
+    pub faults: Plan,
     /// Where `ca.pem`, `api_key`, `api_secret` and `ed25519.pem` are written (mode 0600), if
     /// anywhere.
     pub dir: Option<PathBuf>,
@@ -57,6 +61,7 @@ impl Default for VenueConfig {
             limits: RateLimitConfig::default(),
             lifetimes: Lifetimes::default(),
             queue_frames_max: 16_384,
+            faults: Plan::Quiet,
             dir: None,
         }
     }

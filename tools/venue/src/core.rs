@@ -6,17 +6,28 @@
 //! [`crate::Inline`] inside the caller.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use backtest::{AccountId, Exchange, MarketUpdate, VenueEvent};
+use backtest::{AccountEvent, AccountId, Exchange, MarketUpdate, Rules, VenueEvent};
+use schema::SymbolId;
 
 use crate::{
-    gate::Gate, history::History, hub::Hub, limits::Meter, source::Source, users::Users,
+    faults::{
+        Family, Kind, Part,
+        active::{Faults, Occasion},
+        acts,
+    },
+    gate::Gate,
+    history::History,
+    hub::Hub,
+    limits::Meter,
+    source::Source,
+    users::{UserEvent, Users},
     wire::Format,
 };
 
@@ -24,8 +35,15 @@ use crate::{
 const MARKET_BATCH_MAX: usize = 256;
 /// Grid of the timers in milliseconds: 100, 250 and 500 ms are multiples of it.
 const GRID_MS: i64 = 50;
+/// Time between two remembered update ids, in milliseconds.
+const PAST_IDS_EVERY_MS: i64 = 250;
+/// How many are remembered: ten seconds.
+const PAST_IDS_MAX: usize = 40;
 /// Nanoseconds of a millisecond.
 const MS_NS: i64 = 1_000_000;
+
+/// How much later an event is told that is late, in milliseconds.
+const LATE_MS: i64 = 1_000;
 
 /// Something to be done at its time.
 pub(crate) type Deferred = Box<dyn FnOnce(&mut Core) + Send>;
@@ -46,9 +64,15 @@ pub(crate) struct Core {
     pub(crate) meter: Arc<Meter>,
     /// Counters for `/shrike/stats`.
     pub(crate) stats: Arc<Stats>,
+    /// Faults that are set.
+    pub(crate) faults: Arc<Faults>,
+    /// Rules of the symbols as long as no fault changes them.
+    pub(crate) usual_rules: Vec<Rules>,
     /// Accounts opened; their ids are the numbers below it.
     pub(crate) account_count: usize,
     source: Source,
+    /// Update ids of the books in the last seconds: time, id by symbol.
+    past_ids: VecDeque<(i64, Vec<u64>)>,
     now_ns: i64,
     last_tick_ms: i64,
     /// What is to be done later, by time and order of asking.
@@ -82,8 +106,9 @@ impl Core {
         gate: &Gate,
         now_ns: i64,
     ) -> Self {
-        let hub = Hub::new(Arc::clone(&formats), Arc::clone(&gate.stats));
+        let hub = Hub::new(Arc::clone(&formats), Arc::clone(&gate.stats), Arc::clone(&gate.faults));
         let history = History::new(formats.len());
+        let usual_rules = exchange.config().symbols.clone();
         let mut core = Self {
             exchange,
             formats,
@@ -92,8 +117,11 @@ impl Core {
             history,
             meter: Arc::clone(&gate.meter),
             stats: Arc::clone(&gate.stats),
+            faults: Arc::clone(&gate.faults),
+            usual_rules,
             account_count,
             source,
+            past_ids: VecDeque::new(),
             now_ns,
             last_tick_ms: now_ns / MS_NS,
             later: BTreeMap::new(),
@@ -112,6 +140,7 @@ impl Core {
     /// Tells the time; an earlier one than before counts as that.
     pub(crate) fn set_time(&mut self, now_ns: i64) {
         self.now_ns = self.now_ns.max(now_ns);
+        self.hub.set_time(self.now_ns / MS_NS);
     }
 
     /// Makes the next market event due now.
@@ -141,13 +170,35 @@ impl Core {
                     self.hub.market(&update, closed.as_ref(), now_ms);
                 }
                 VenueEvent::ForceOrder(update) => self.hub.force_order(&update),
-                VenueEvent::Account(AccountId(account), event) => {
-                    let text = crate::wire::user::event(&self.formats, &event);
-                    let name = crate::wire::user::name(&event);
-                    self.users.event(&mut self.hub, account as usize, name, &text);
-                }
+                VenueEvent::Account(account, event) => self.tell(account, &event),
             }
         }
+    }
+
+    /// Tells an account what happened, unless that gets lost or late on the way.
+    pub(crate) fn tell(&mut self, account: AccountId, event: &AccountEvent) {
+        let told = UserEvent::of(&self.formats, event);
+        let account = account.0 as usize;
+        if self.faults.has(Family::Event) {
+            let name = told.full_name();
+            let at = Occasion {
+                part: Some(Part::Private),
+                event: &name,
+                symbol: &told.symbol,
+                account: Some(account),
+                ..Occasion::default()
+            };
+            let struck = self.faults.strike(Family::Event, &at, self.now_ms());
+            if struck.iter().any(|fault| fault.kind == Kind::Lose) {
+                return;
+            }
+            if let Some(late) = struck.first() {
+                let after_ms = late.ms.unwrap_or(LATE_MS);
+                let tell = move |core: &mut Self| core.users.event(&mut core.hub, account, &told);
+                return self.defer(after_ms, Box::new(tell));
+            }
+        }
+        self.users.event(&mut self.hub, account, &told);
     }
 
     /// Plays what is due of the market and the timers.
@@ -155,6 +206,8 @@ impl Core {
         let now_ms = self.now_ms();
         self.exchange.advance(now_ms);
         self.run_deferred(now_ms);
+        self.hub.release(now_ms);
+        self.hub.publish_late(now_ms);
         let mut played = 0;
         while played < MARKET_BATCH_MAX {
             let Some(update) = self.source.next_due(self.now_ns) else { break };
@@ -169,9 +222,34 @@ impl Core {
         self.flush();
         if self.last_tick_ms.div_euclid(GRID_MS) != now_ms.div_euclid(GRID_MS) {
             self.last_tick_ms = now_ms;
+            self.remember_ids(now_ms);
+            acts::turn(self);
             self.hub.tick(now_ms, &self.exchange, &mut self.history);
             self.users.tick(&mut self.hub, now_ms);
         }
+    }
+
+    /// Remembers the books' update ids, a few times a second, for ten seconds.
+    fn remember_ids(&mut self, now_ms: i64) {
+        if self.past_ids.back().is_some_and(|(at_ms, _)| now_ms - at_ms < PAST_IDS_EVERY_MS) {
+            return;
+        }
+        if self.past_ids.len() == PAST_IDS_MAX {
+            self.past_ids.pop_front();
+        }
+        let ids = (0..self.formats.len()).map(|index| {
+            let book = self.exchange.book(SymbolId(index as u16));
+            book.map_or(0, |book| book.last_update_id())
+        });
+        self.past_ids.push_back((now_ms, ids.collect()));
+    }
+
+    /// The update id a book had so long ago, or the oldest that is remembered.
+    pub(crate) fn old_update_id(&self, symbol: SymbolId, ago_ms: i64) -> Option<u64> {
+        let at_ms = self.now_ms() - ago_ms;
+        let then = self.past_ids.iter().rev().find(|(ms, _)| *ms <= at_ms);
+        let (_, ids) = then.or_else(|| self.past_ids.front())?;
+        ids.get(symbol.index()).copied()
     }
 
     fn run_deferred(&mut self, now_ms: i64) {
@@ -193,6 +271,9 @@ impl Core {
         }
         if let Some(((later_ms, _), _)) = self.later.first_key_value() {
             due_ms = due_ms.min(*later_ms);
+        }
+        if let Some(release_ms) = self.hub.next_release_ms() {
+            due_ms = due_ms.min(release_ms);
         }
         let due_ns = due_ms.saturating_mul(MS_NS);
         self.source.due_ns().map_or(due_ns, |source_ns| due_ns.min(source_ns))

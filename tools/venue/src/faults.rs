@@ -32,8 +32,13 @@
 //! told, when, and whether a request arrives, or does something a real venue could do (an order by
 //! hand, a deleveraging). The ledger is always the truth.
 
+pub(crate) mod active;
+pub(crate) mod acts;
 mod kind;
+pub(crate) mod mix;
 mod plan;
+pub(crate) mod request;
+pub(crate) mod spoil;
 
 pub use kind::{Family, Kind};
 pub use plan::{Plan, PlanError};

@@ -65,6 +65,11 @@ impl Handle {
         let text = self.running.core.call_blocking(admin::stats);
         text.map_or(serde_json::Value::Null, |text| parse(&text))
     }
+    /// Faults that are set and how often each struck, as `GET /shrike/faults` tells it.
+    pub fn faults(&self) -> serde_json::Value {
+        let text = self.running.core.call_blocking(admin::faults);
+        text.map_or(serde_json::Value::Null, |text| parse(&text))
+    }
     /// Stops serving and waits for the threads.
     pub fn stop(self) {}
 }

@@ -14,6 +14,10 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
     core::Stats,
+    faults::{
+        Family, Kind,
+        active::{Faults, Occasion},
+    },
     topic::{Route, Topic},
     wire::{
         Format,
@@ -25,17 +29,22 @@ use crate::{
 mod deliver;
 mod paced;
 
-use deliver::Arrivals;
-pub(crate) use deliver::{Out, Outlet};
+use deliver::{Arrivals, Held};
+pub(crate) use deliver::{Out, Outlet, Tag, part};
 
 /// A WebSocket connection, of streams or of the WebSocket API.
 pub(crate) type ConnectionId = u64;
+
+/// How much later an event is told that is late, in milliseconds.
+const LATE_MS: i64 = 1_000;
 
 /// Market subscriptions and their state.
 pub(crate) struct Hub {
     formats: Arc<[Format]>,
     stats: Arc<Stats>,
-    connections: HashMap<ConnectionId, Connection>,
+    faults: Arc<Faults>,
+    now_ms: i64,
+    connections: BTreeMap<ConnectionId, Connection>,
     topics: HashMap<Topic, Vec<Subscription>>,
     /// Changes not yet sent, by diff stream.
     diffs: HashMap<(SymbolId, u16), PendingDiff>,
@@ -46,6 +55,10 @@ pub(crate) struct Hub {
     arrivals: Arrivals,
     /// Frames of connections without a socket.
     kept: Vec<(ConnectionId, Out)>,
+    /// Frames that others pass: when, where, what.
+    passed: Vec<(i64, ConnectionId, Out)>,
+    /// Events told later than they happened.
+    late: Vec<(i64, Topic, String)>,
     last_tick_ms: i64,
 }
 
@@ -57,6 +70,7 @@ struct Connection {
     combined: bool,
     /// Names subscribed, served or not.
     names: Vec<String>,
+    held: Held,
 }
 
 struct Subscription {
@@ -73,12 +87,14 @@ struct PendingDiff {
 
 impl Hub {
     /// No subscriptions.
-    pub(crate) fn new(formats: Arc<[Format]>, stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(formats: Arc<[Format]>, stats: Arc<Stats>, faults: Arc<Faults>) -> Self {
         let marks = vec![None; formats.len()];
         Self {
             formats,
             stats,
-            connections: HashMap::new(),
+            faults,
+            now_ms: 0,
+            connections: BTreeMap::new(),
             topics: HashMap::new(),
             diffs: HashMap::new(),
             sent: HashMap::new(),
@@ -86,6 +102,8 @@ impl Hub {
             next_connection: 1,
             arrivals: Arrivals::default(),
             kept: Vec::new(),
+            passed: Vec::new(),
+            late: Vec::new(),
             last_tick_ms: 0,
         }
     }
@@ -95,8 +113,9 @@ impl Hub {
         let id = self.next_connection;
         self.next_connection += 1;
         let number = self.arrivals.next(route);
-        let names = Vec::new();
-        self.connections.insert(id, Connection { outlet, route, number, combined, names });
+        let (names, held) = (Vec::new(), Held::default());
+        let connection = Connection { outlet, route, number, combined, names, held };
+        self.connections.insert(id, connection);
         id
     }
 
@@ -165,23 +184,64 @@ impl Hub {
         self.connections.get_mut(&id).map(|connection| &mut connection.combined)
     }
 
-    /// Sends one frame to one connection, wrapped as it wants under `name`.
-    pub(crate) fn send_named(&mut self, id: ConnectionId, name: &str, text: &str) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let frame = if connection.combined { wrap(name, text) } else { text.into() };
-        self.send(id, frame);
+    /// Tells the time of what comes next.
+    pub(crate) fn set_time(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
     }
 
-    /// Sends one frame as it is.
-    pub(crate) fn send(&mut self, id: ConnectionId, frame: Utf8Bytes) {
-        self.put(id, Out::Text(frame));
+    /// Sends one event to one connection, wrapped as it wants under the tag's stream.
+    pub(crate) fn send_named(&mut self, id: ConnectionId, tag: &Tag<'_>, text: &str) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let frame = if connection.combined { wrap(tag.stream, text) } else { text.into() };
+        self.deliver(id, frame, tag);
+    }
+
+    /// Sends one answer as it is.
+    pub(crate) fn send(&mut self, id: ConnectionId, frame: Utf8Bytes, tag: &Tag<'_>) {
+        self.deliver(id, frame, tag);
     }
 
     fn has(&self, topic: Topic) -> bool {
         self.topics.contains_key(&topic)
     }
 
+    /// Fans out one event of a stream, unless it gets lost or late on the way.
     fn publish(&mut self, topic: Topic, text: String) {
+        if self.faults.has(Family::Event) && self.has(topic) {
+            let name = topic.name(&self.formats);
+            let at = Occasion {
+                part: Some(part(topic.route())),
+                stream: &name,
+                event: topic.event(),
+                symbol: topic.symbol().map_or("", |symbol| &self.formats[symbol.index()].name),
+                ..Occasion::default()
+            };
+            let struck = self.faults.strike(Family::Event, &at, self.now_ms);
+            if struck.iter().any(|fault| fault.kind == Kind::Lose) {
+                return;
+            }
+            if let Some(late) = struck.first() {
+                self.late.push((self.now_ms + late.ms.unwrap_or(LATE_MS), topic, text));
+                return;
+            }
+        }
+        self.fan_out(topic, text);
+    }
+
+    /// Sends what was late until now.
+    pub(crate) fn publish_late(&mut self, now_ms: i64) {
+        if self.late.is_empty() {
+            return;
+        }
+        let (due, kept): (Vec<_>, _) =
+            std::mem::take(&mut self.late).into_iter().partition(|(at_ms, ..)| *at_ms <= now_ms);
+        self.late = kept;
+        for (_, topic, text) in due {
+            self.fan_out(topic, text);
+        }
+    }
+
+    fn fan_out(&mut self, topic: Topic, text: String) {
         let Some(subscriptions) = self.topics.get(&topic) else { return };
         let raw = Utf8Bytes::from(text);
         let mut wrapped: Option<(&str, Utf8Bytes)> = None;
@@ -202,8 +262,18 @@ impl Hub {
             };
             frames.push((subscription.connection, frame));
         }
+        if !self.faults.has(Family::Frame) {
+            for (id, frame) in frames {
+                self.deliver(id, frame, &Tag::default());
+            }
+            return;
+        }
+        let name = topic.name(&self.formats);
+        let formats = Arc::clone(&self.formats);
+        let symbol = topic.symbol().map_or("", |symbol| formats[symbol.index()].name.as_str());
+        let tag = Tag { stream: &name, event: topic.event(), symbol, ..Tag::default() };
         for (id, frame) in frames {
-            self.put(id, Out::Text(frame));
+            self.deliver(id, frame, &tag);
         }
     }
 

@@ -20,9 +20,10 @@ use hyper::Method;
 use crate::{
     Credentials, VenueConfig, admin,
     core::Core,
+    faults::{Fault, acts},
     gate::Gate,
     hub::{ConnectionId, Out, Outlet},
-    rest::{self, Call, Reply},
+    rest::{self, Call, Outcome, Reply},
     start::{Parts, make},
     streams::{self, Target},
     topic::Route,
@@ -52,12 +53,19 @@ pub enum Sent {
 /// The answer to a REST request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// HTTP status.
+    /// HTTP status; 0 if no answer ever comes.
     pub status: u16,
     /// Headers that say something (`retry-after`, `x-mbx-…`), in lower case.
     pub headers: Vec<(&'static str, i64)>,
     /// Body.
     pub body: String,
+    /// It comes so much later than usual, because of a fault.
+    pub late_ms: u64,
+}
+
+fn answered(reply: Reply, late_ms: u64) -> Answer {
+    let Reply { status, headers, body, .. } = reply;
+    Answer { status, headers, body, late_ms }
 }
 
 /// A venue inside the caller.
@@ -95,16 +103,36 @@ impl Inline {
         let api_key = Some(key).filter(|key| !key.is_empty());
         let call = Call { method: &method, path, query, body: "", api_key, address: ADDRESS };
         let now_ms = self.core.now_ms();
-        let reply = match rest::admit(&self.gate, &call, now_ms) {
-            Err(reply) => reply,
-            Ok((admitted, counts)) => {
-                let answer = rest::execute(&mut self.core, &admitted);
-                self.core.flush();
-                rest::finish(&self.gate, &call, answer, counts, now_ms)
-            }
+        let admitted = match rest::admit(&self.gate, &call, now_ms) {
+            Err(reply) => return answered(reply, 0),
+            Ok(admitted) => admitted,
         };
-        let Reply { status, headers, body, .. } = reply;
-        Answer { status, headers, body }
+        let answer = rest::execute(&mut self.core, &admitted);
+        self.core.flush();
+        let before_ms = admitted.treatment.before_ms;
+        match rest::conclude(&self.gate, &call, &admitted, answer, now_ms) {
+            Outcome::Reply(reply, after_ms) => answered(reply, before_ms + after_ms),
+            Outcome::Silence | Outcome::End => {
+                Answer { status: 0, headers: Vec::new(), body: String::new(), late_ms: 0 }
+            }
+        }
+    }
+
+    /// Sets a fault; its number. Faults of new TCP or TLS connections have no meaning here.
+    pub fn fault(&mut self, fault: Fault) -> u64 {
+        self.gate.faults.add(fault, self.core.now_ms())
+    }
+
+    /// Ends all faults; what they held up goes out in its time.
+    pub fn clear_faults(&mut self) {
+        self.gate.faults.clear();
+        acts::turn(&mut self.core);
+        self.core.flush();
+    }
+
+    /// Which faults are set and how often each struck, as `GET /shrike/faults` tells it.
+    pub fn faults(&self) -> serde_json::Value {
+        self.gate.faults.report(self.core.now_ms())
     }
 
     /// Opens a WebSocket by path and query (`/public/ws/btcusdt@trade`, `/ws-fapi/v1`); `None` for
@@ -134,7 +162,7 @@ impl Inline {
     pub fn text(&mut self, now_ms: i64, connection: Connection, text: &str) {
         self.advance(now_ms);
         let Connection(id) = connection;
-        if !self.core.hub.is_connected(id) {
+        if !self.core.hub.hears(id) {
             return;
         }
         match (self.sessions.get_mut(&id), self.routes.get(&id)) {

@@ -3,7 +3,14 @@
 //! Windows are fixed intervals of venue time: ten seconds and a minute. Weight belongs to an
 //! address, and the WebSocket API has a pool of its own; order counts belong to an account.
 
-use std::{collections::HashMap, net::IpAddr, sync::Mutex};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use crate::{config::RateLimitConfig, refusal::Refusal};
 
@@ -28,6 +35,8 @@ pub(crate) struct OrderCounts {
 /// Counts what clients use and refuses what is over the limits.
 pub(crate) struct Meter {
     config: RateLimitConfig,
+    /// Part of the limits that holds, in millionths.
+    part_ppm: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -37,6 +46,8 @@ struct State {
     violations: HashMap<IpAddr, Window>,
     banned_until_ms: HashMap<IpAddr, i64>,
     orders: HashMap<usize, [Window; 2]>,
+    /// Requests that came during a ban.
+    refused_by_ban: u64,
 }
 
 /// A count within one fixed interval.
@@ -62,12 +73,39 @@ const TEN_SECONDS_MS: i64 = 10_000;
 impl Meter {
     /// A meter that has counted nothing.
     pub(crate) fn new(config: RateLimitConfig) -> Self {
-        Self { config, state: Mutex::new(State::default()) }
+        let state = Mutex::new(State::default());
+        Self { config, part_ppm: AtomicI64::new(1_000_000), state }
     }
 
-    /// The limits.
-    pub(crate) fn config(&self) -> &RateLimitConfig {
-        &self.config
+    /// The limits as they hold now.
+    pub(crate) fn config(&self) -> RateLimitConfig {
+        let part = i128::from(self.part_ppm.load(Ordering::Relaxed));
+        if part == 1_000_000 {
+            return self.config;
+        }
+        let scaled = |limit: u32| (i128::from(limit) * part / 1_000_000).max(1) as u32;
+        RateLimitConfig {
+            weight_1m_max: scaled(self.config.weight_1m_max),
+            orders_10s_max: scaled(self.config.orders_10s_max),
+            orders_1m_max: scaled(self.config.orders_1m_max),
+            ..self.config
+        }
+    }
+
+    /// From now on only so many millionths of the limits hold.
+    pub(crate) fn scale(&self, part_ppm: i64) {
+        self.part_ppm.store(part_ppm.clamp(0, 1_000_000), Ordering::Relaxed);
+    }
+
+    /// Bans an address until a time.
+    pub(crate) fn ban(&self, address: IpAddr, until_ms: i64, now_ms: i64) -> Refusal {
+        self.state().banned_until_ms.insert(address, until_ms);
+        banned(address, until_ms, now_ms)
+    }
+
+    /// Requests refused because of a ban, ever.
+    pub(crate) fn refused_by_ban(&self) -> u64 {
+        self.state().refused_by_ban
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -82,22 +120,24 @@ impl Meter {
         weight: u32,
         now_ms: i64,
     ) -> Result<u32, Refusal> {
+        let limits = self.config();
         let mut state = self.state();
         if let Some(&until) = state.banned_until_ms.get(&address) {
             if now_ms < until {
+                state.refused_by_ban += 1;
                 return Err(banned(address, until, now_ms));
             }
             state.banned_until_ms.remove(&address);
         }
         let used = state.weights.entry((address, pool)).or_default().at(now_ms, MINUTE_MS);
-        if used.saturating_add(weight) <= self.config.weight_1m_max {
+        if used.saturating_add(weight) <= limits.weight_1m_max {
             *used += weight;
             return Ok(*used);
         }
         let violations = state.violations.entry(address).or_default().at(now_ms, MINUTE_MS);
         *violations += 1;
-        if *violations > self.config.violations_max {
-            let until = now_ms + i64::from(self.config.ban_s) * 1_000;
+        if *violations > limits.violations_max {
+            let until = now_ms + i64::from(limits.ban_s) * 1_000;
             state.banned_until_ms.insert(address, until);
             return Err(banned(address, until, now_ms));
         }
@@ -107,7 +147,7 @@ impl Meter {
             msg: format!(
                 "Too many requests; current limit of IP({address}) is {} requests per minute. \
                  Please use the websocket for live updates to avoid polling the API.",
-                self.config.weight_1m_max
+                limits.weight_1m_max
             )
             .into(),
             retry_after_s: Some(seconds_left(now_ms, MINUTE_MS)),
@@ -127,6 +167,7 @@ impl Meter {
         count_1m: u32,
         now_ms: i64,
     ) -> Result<OrderCounts, Refusal> {
+        let limits = self.config();
         let mut state = self.state();
         let [ten, minute] = state.orders.entry(account).or_default();
         let (ten, minute) = (ten.at(now_ms, TEN_SECONDS_MS), minute.at(now_ms, MINUTE_MS));
@@ -136,11 +177,11 @@ impl Meter {
             msg: format!("Too many new orders; current limit is {limit} orders per {unit}.").into(),
             retry_after_s: Some(seconds_left(now_ms, length_ms)),
         };
-        if *ten + count_10s > self.config.orders_10s_max {
-            return Err(too_many(self.config.orders_10s_max, "10 SECOND", TEN_SECONDS_MS));
+        if *ten + count_10s > limits.orders_10s_max {
+            return Err(too_many(limits.orders_10s_max, "10 SECOND", TEN_SECONDS_MS));
         }
-        if *minute + count_1m > self.config.orders_1m_max {
-            return Err(too_many(self.config.orders_1m_max, "MINUTE", MINUTE_MS));
+        if *minute + count_1m > limits.orders_1m_max {
+            return Err(too_many(limits.orders_1m_max, "MINUTE", MINUTE_MS));
         }
         *ten += count_10s;
         *minute += count_1m;

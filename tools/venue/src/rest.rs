@@ -1,6 +1,6 @@
 //! REST: which path does what, at which weight and with which security (PROTOCOL 3).
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,6 +8,13 @@ use hyper::{Method, Response, StatusCode, header::HeaderValue};
 
 use crate::{
     core::Core,
+    faults::{
+        Family, Kind, Part,
+        active::Occasion,
+        acts,
+        request::{self, Instead, Treatment},
+        spoil,
+    },
     gate::Gate,
     limits::{OrderCounts, Pool},
     ops::{Answer, Context, Operation, account, algo, history, market, orders},
@@ -16,6 +23,9 @@ use crate::{
     server::Shared,
     thread::wall_ms,
 };
+
+/// How long a request that gets no answer keeps its connection.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// What a caller must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +197,19 @@ pub(crate) struct Admitted {
     operation: Operation,
     account: usize,
     params: Params,
+    counts: Option<OrderCounts>,
+    /// How it is treated.
+    pub(crate) treatment: Treatment,
+}
+
+/// What a client gets.
+pub(crate) enum Outcome {
+    /// A reply, so many milliseconds after the request was executed.
+    Reply(Reply, u64),
+    /// Nothing.
+    Silence,
+    /// The end of the connection.
+    End,
 }
 
 /// What goes back: status, headers, body.
@@ -229,23 +252,51 @@ impl Reply {
 ///
 /// # Errors
 /// The reply to a request that may not be executed.
-pub(crate) fn admit(
-    gate: &Gate,
-    call: &Call<'_>,
-    now_ms: i64,
-) -> Result<(Admitted, Option<OrderCounts>), Reply> {
+pub(crate) fn admit(gate: &Gate, call: &Call<'_>, now_ms: i64) -> Result<Admitted, Reply> {
+    if gate.faults.is_down() {
+        return Err(Reply::refused(&Refusal::unavailable()));
+    }
     let endpoint = ENDPOINTS.iter().find(|row| row.path == call.path && row.method == call.method);
     let endpoint = endpoint.ok_or_else(Reply::not_found)?;
     let params = Params::from_http(call.query, call.body);
     let weight = endpoint.weight.of(&params);
     let admitted = gate.meter.charge(Pool::Rest, call.address, weight, now_ms);
     let admitted = admitted.and_then(|_| enter(gate, call, endpoint, &params, now_ms));
-    match admitted {
-        Ok((account, counts)) => {
-            Ok((Admitted { operation: endpoint.run, account, params }, counts))
-        }
-        Err(refusal) => Err(finish(gate, call, Err(refusal), None, now_ms)),
+    let (account, counts) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Err(finish(gate, call, Err(refusal), None, now_ms)),
+    };
+    let treatment = treatment(gate, call, account, &params, now_ms);
+    if let Some(ms) = treatment.ban_ms {
+        let until_ms = now_ms.saturating_add_unsigned(ms);
+        let refusal = gate.meter.ban(call.address, until_ms, now_ms);
+        return Err(finish(gate, call, Err(refusal), counts, now_ms));
     }
+    Ok(Admitted { operation: endpoint.run, account, params, counts, treatment })
+}
+
+fn treatment(
+    gate: &Gate,
+    call: &Call<'_>,
+    account: usize,
+    params: &Params,
+    now_ms: i64,
+) -> Treatment {
+    if !gate.faults.has(Family::Request) {
+        return Treatment::USUAL;
+    }
+    let method = call.method.as_str();
+    let at = Occasion {
+        part: Some(Part::Rest),
+        method,
+        path: call.path,
+        operation: request::operation(method, call.path),
+        symbol: params.get("symbol").unwrap_or_default(),
+        account: Some(account),
+        is_reducing: params.get("reduceOnly").is_some_and(|text| text.eq_ignore_ascii_case("true")),
+        ..Occasion::default()
+    };
+    Treatment::of(&gate.faults, &at, now_ms)
 }
 
 fn enter(
@@ -268,11 +319,39 @@ fn enter(
     Ok((account, Some(counts)))
 }
 
-/// Executes a request.
-pub(crate) fn execute(core: &mut Core, admitted: &Admitted) -> Answer {
+/// Executes a request; `None` if it never arrived.
+pub(crate) fn execute(core: &mut Core, admitted: &Admitted) -> Option<Answer> {
+    let Admitted { operation, account, params, treatment, .. } = admitted;
+    if !treatment.runs {
+        return None;
+    }
+    let twist = treatment.twist.clone();
+    if let Some(fault) = twist.as_ref().filter(|fault| fault.kind == Kind::FillFirst) {
+        acts::fill_first(core, fault, *account, params);
+    }
     let now_ms = core.now_ms();
-    let account = admitted.account;
-    (admitted.operation)(&mut Context { core, account, now_ms }, &admitted.params)
+    Some(operation(&mut Context { core, account: *account, now_ms, twist }, params))
+}
+
+/// What the client of an admitted request gets.
+pub(crate) fn conclude(
+    gate: &Gate,
+    call: &Call<'_>,
+    admitted: &Admitted,
+    answer: Option<Answer>,
+    now_ms: i64,
+) -> Outcome {
+    let answer = match (&admitted.treatment.instead, answer) {
+        (Instead::Silence, _) | (Instead::Truth, None) => return Outcome::Silence,
+        (Instead::End, _) => return Outcome::End,
+        (Instead::Page(status), _) => {
+            return Outcome::Reply(Reply::page(*status, "Error"), admitted.treatment.after_ms);
+        }
+        (Instead::Refusal(refusal), _) => Err(refusal.clone()),
+        (Instead::Truth, Some(answer)) => answer,
+    };
+    let reply = finish(gate, call, answer, admitted.counts, now_ms);
+    Outcome::Reply(reply, admitted.treatment.after_ms)
 }
 
 /// The reply to an executed or refused request.
@@ -295,19 +374,43 @@ pub(crate) fn finish(
         reply.headers.push(("x-mbx-order-count-10s", i64::from(counts.count_10s)));
         reply.headers.push(("x-mbx-order-count-1m", i64::from(counts.count_1m)));
     }
+    let shift_ms = gate.faults.shift_ms();
+    if shift_ms != 0 {
+        reply.body = spoil::shift_times(&reply.body, shift_ms);
+    }
     reply
 }
 
-/// Answers one request of a socket.
-pub(crate) async fn answer(shared: &Shared, call: &Call<'_>) -> Response<Full<Bytes>> {
+/// Answers one request of a socket; `None` ends the connection.
+pub(crate) async fn answer(shared: &Shared, call: &Call<'_>) -> Option<Response<Full<Bytes>>> {
     let now_ms = wall_ms();
-    let (admitted, counts) = match admit(&shared.gate, call, now_ms) {
+    let admitted = match admit(&shared.gate, call, now_ms) {
         Ok(admitted) => admitted,
-        Err(reply) => return respond(reply),
+        Err(reply) => return Some(respond(reply)),
     };
-    let result = shared.core.call(move |core| execute(core, &admitted)).await;
-    let answer = result.and_then(|answer| answer);
-    respond(finish(&shared.gate, call, answer, counts, now_ms))
+    wait(admitted.treatment.before_ms).await;
+    let executed = shared.core.call(move |core| (execute(core, &admitted), admitted)).await;
+    let (answer, admitted) = match executed {
+        Ok(executed) => executed,
+        Err(refusal) => return Some(refused(&refusal)),
+    };
+    match conclude(&shared.gate, call, &admitted, answer, now_ms) {
+        Outcome::Reply(reply, after_ms) => {
+            wait(after_ms).await;
+            Some(respond(reply))
+        }
+        Outcome::Silence => {
+            tokio::time::sleep(SILENCE_MAX).await;
+            None
+        }
+        Outcome::End => None,
+    }
+}
+
+async fn wait(ms: u64) {
+    if ms > 0 {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
 }
 
 /// A reply as hyper sends it.

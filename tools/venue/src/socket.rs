@@ -21,9 +21,12 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    hub::{Out, Outlet},
+    config::Lifetimes,
+    faults::{Family, Kind, active::Occasion},
+    hub::{Out, Outlet, part},
     limits::Pool,
     pump::Pump,
+    refusal::Refusal,
     rest::{self, Reply},
     server::{Peer, Shared},
     streams::{self, Opening, Target},
@@ -55,6 +58,16 @@ pub(crate) fn upgrade(
     let Some(target) = streams::target(request.uri().path(), query) else {
         return rest::respond(Reply::not_found());
     };
+    if shared.gate.faults.is_down() {
+        return rest::refused(&Refusal::unavailable());
+    }
+    let mut lifetimes = shared.config.lifetimes;
+    for fault in shared.gate.faults.strike(Family::Dial, &occasion(&target), wall_ms()) {
+        if fault.kind == Kind::RefuseUpgrade {
+            return rest::respond(Reply::page(fault.http.unwrap_or(503), "Error"));
+        }
+        lifetimes.connection_ms = fault.ms.map_or(2_000, i64::unsigned_abs);
+    }
     if matches!(target, Target::Api { .. }) {
         let charged = shared.gate.meter.charge(Pool::WsApi, address, HANDSHAKE_WEIGHT, wall_ms());
         if let Err(refusal) = charged {
@@ -70,7 +83,7 @@ pub(crate) fn upgrade(
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         match upgraded.await {
-            Ok(stream) => serve(shared, stream, target, address, control).await,
+            Ok(stream) => serve(shared, stream, target, (address, control), lifetimes).await,
             Err(error) => log::debug!("a handshake did not finish: {error}"),
         }
     });
@@ -85,12 +98,21 @@ pub(crate) fn upgrade(
     response
 }
 
+/// A handshake, as faults see it.
+fn occasion(target: &Target) -> Occasion<'static> {
+    let route = match target {
+        Target::Api { .. } => Route::Order,
+        Target::Streams(opening) => opening.route,
+    };
+    Occasion { part: Some(part(route)), operation: "upgrade", ..Occasion::default() }
+}
+
 async fn serve(
     shared: Arc<Shared>,
     stream: Upgraded,
     target: Target,
-    address: IpAddr,
-    control: Option<Arc<OwnedFd>>,
+    (address, control): (IpAddr, Option<Arc<OwnedFd>>),
+    lifetimes: Lifetimes,
 ) {
     shared.gate.stats.connections.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let config = WebSocketConfig::default()
@@ -106,7 +128,7 @@ async fn serve(
         frames,
         control,
         messages_1s_max: None,
-        lifetimes: shared.config.lifetimes,
+        lifetimes,
         stop: shared.stop.clone(),
     };
     match target {

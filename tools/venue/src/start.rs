@@ -24,6 +24,7 @@ use crate::{
     config::{AccountSetup, AtEnd, MarketSource, VenueConfig},
     core::{Core, Stats},
     credentials::write_private,
+    faults::{Plan, active::Faults, mix::Mix},
     gate::Gate,
     handle::Running,
     limits::Meter,
@@ -66,12 +67,13 @@ pub fn spawn(config: VenueConfig) -> anyhow::Result<Handle> {
     let (core, thread) = start(core, Arc::clone(&stop_core)).context("cannot start the core")?;
     let (stop_io, stop) = watch::channel(false);
     let stats = Arc::clone(&gate.stats);
-    let shared = Shared { core: core.clone(), gate, config, stop };
-    serve(&runtime, shared, tls, plain, &authority);
+    let ca_pem = authority.ca_pem.clone();
+    let shared = Shared { core: core.clone(), gate, authority, config, stop };
+    serve(&runtime, shared, tls, plain);
 
     let running =
         Running { core, stats, stop_core, stop_io, runtime: Some(runtime), thread: Some(thread) };
-    Ok(handle(tls_at, plain_at, authority.ca_pem, accounts, running))
+    Ok(handle(tls_at, plain_at, ca_pem, accounts, running))
 }
 
 /// Runs a venue until `shutdown` turns true; `ready` is called once with the running venue.
@@ -92,15 +94,9 @@ pub fn run(
     Ok(())
 }
 
-fn serve(
-    runtime: &Runtime,
-    shared: Shared,
-    tls: TcpListener,
-    plain: TcpListener,
-    authority: &Authority,
-) {
+fn serve(runtime: &Runtime, shared: Shared, tls: TcpListener, plain: TcpListener) {
     let shared = Arc::new(shared);
-    let acceptor = TlsAcceptor::from(Arc::clone(&authority.server));
+    let acceptor = TlsAcceptor::from(Arc::clone(&shared.authority.server));
     runtime.spawn(accept(Arc::clone(&shared), tls, Some(acceptor)));
     runtime.spawn(accept(shared, plain, None));
 }
@@ -180,10 +176,26 @@ pub(crate) fn make(config: &VenueConfig, now_ns: i64, is_trusting: bool) -> anyh
         keys: KeyRing::new(&accounts)?,
         meter: Arc::new(Meter::new(config.limits)),
         stats: Arc::new(Stats::default()),
+        faults: Arc::new(faults(config, now_ns / 1_000_000)),
         is_trusting,
     });
     let core = make_core(config, setups, &accounts, &gate, now_ns)?;
     Ok(Parts { core, gate, accounts })
+}
+
+/// The faults a venue starts with.
+fn faults(config: &VenueConfig, now_ms: i64) -> Faults {
+    let faults = Faults::new(config.seed);
+    match &config.faults {
+        Plan::Quiet => {}
+        Plan::Listed(listed) => {
+            for fault in listed {
+                faults.add(fault.clone(), now_ms);
+            }
+        }
+        Plan::Seeded { seed, rate, only } => faults.begin(Mix::new(*seed, *rate, only)),
+    }
+    faults
 }
 
 fn make_core(

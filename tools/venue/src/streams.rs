@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     core::Core,
-    hub::{ConnectionId, Outlet},
+    hub::{ConnectionId, Outlet, Tag},
     params::{Params, decode},
     topic::Route,
     wire::json::Json,
@@ -112,7 +112,7 @@ pub(crate) fn control(core: &mut Core, id: ConnectionId, route: Route, text: &st
         }
         Err(fault) => error(&format!("Invalid JSON: {fault}"), "null"),
     };
-    core.hub.send(id, frame.into());
+    core.hub.send(id, frame.into(), &Tag::default());
 }
 
 fn error(msg: &str, number: &str) -> String {

@@ -96,6 +96,54 @@ impl Topic {
         }
     }
 
+    /// Its symbol, if it is of one.
+    pub(crate) const fn symbol(self) -> Option<SymbolId> {
+        match self {
+            Self::BookTicker(symbol)
+            | Self::Trade(symbol)
+            | Self::Depth(symbol, _)
+            | Self::Partial(symbol, ..)
+            | Self::AggTrade(symbol)
+            | Self::Mark(symbol, _)
+            | Self::Kline(symbol, _)
+            | Self::ForceOrder(symbol) => Some(symbol),
+            Self::AllBookTickers | Self::AllMarks(_) | Self::AllForceOrders => None,
+        }
+    }
+
+    /// Its event's type (`e`).
+    pub(crate) const fn event(self) -> &'static str {
+        match self {
+            Self::BookTicker(_) | Self::AllBookTickers => "bookTicker",
+            Self::Trade(_) => "trade",
+            Self::Depth(..) | Self::Partial(..) => "depthUpdate",
+            Self::AggTrade(_) => "aggTrade",
+            Self::Mark(..) | Self::AllMarks(_) => "markPriceUpdate",
+            Self::Kline(..) => "kline",
+            Self::ForceOrder(_) | Self::AllForceOrders => "forceOrder",
+        }
+    }
+
+    /// Its name, with the pace always written out.
+    pub(crate) fn name(self, formats: &[Format]) -> String {
+        let of = |kind: String| match self.symbol().and_then(|symbol| formats.get(symbol.index())) {
+            Some(format) => format!("{}@{kind}", format.lower),
+            None => format!("!{kind}"),
+        };
+        match self {
+            Self::BookTicker(_) | Self::AllBookTickers => of("bookTicker".to_owned()),
+            Self::Trade(_) => of("trade".to_owned()),
+            Self::Depth(_, ms) => of(format!("depth@{ms}ms")),
+            Self::Partial(_, levels, ms) => of(format!("depth{levels}@{ms}ms")),
+            Self::AggTrade(_) => of("aggTrade".to_owned()),
+            Self::Mark(_, seconds) => of(format!("markPrice@{seconds}s")),
+            Self::AllMarks(seconds) => of(format!("markPrice@arr@{seconds}s")),
+            Self::Kline(_, index) => of(format!("kline_{}", INTERVALS[usize::from(index)].0)),
+            Self::ForceOrder(_) => of("forceOrder".to_owned()),
+            Self::AllForceOrders => of("forceOrder@arr".to_owned()),
+        }
+    }
+
     /// The only route that serves it.
     pub(crate) const fn route(self) -> Route {
         match self {

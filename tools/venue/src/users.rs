@@ -1,14 +1,15 @@
 //! Listen keys and the user streams that hang on them (PROTOCOL 1.4 and 5).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
+use backtest::AccountEvent;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     credentials::random_text,
-    hub::{ConnectionId, Hub},
+    hub::{ConnectionId, Hub, Tag},
     refusal::Refusal,
-    wire::user,
+    wire::{Format, user},
 };
 
 /// Length of a listen key in characters.
@@ -16,7 +17,7 @@ const LISTEN_KEY_CHARS: usize = 64;
 
 /// Listen keys of all accounts and who listens to them.
 pub(crate) struct Users {
-    keys: HashMap<String, ListenKey>,
+    keys: BTreeMap<String, ListenKey>,
     subscriptions: Vec<Subscription>,
     random: StdRng,
     lifetime_ms: i64,
@@ -38,7 +39,7 @@ impl Users {
     /// No keys; new ones come from `seed` and live `lifetime_ms` without refresh.
     pub(crate) fn new(seed: u64, lifetime_ms: i64) -> Self {
         Self {
-            keys: HashMap::new(),
+            keys: BTreeMap::new(),
             subscriptions: Vec::new(),
             random: StdRng::seed_from_u64(seed),
             lifetime_ms,
@@ -97,15 +98,28 @@ impl Users {
         self.keys.len()
     }
 
-    /// Sends an account's event to everyone who listens to its key and allows it.
-    pub(crate) fn event(&mut self, hub: &mut Hub, account: usize, name: &str, text: &str) {
+    /// Sends an account's event to everyone who listens to its key and allows it; `exec` is the
+    /// execution type of an order event.
+    pub(crate) fn event(&mut self, hub: &mut Hub, account: usize, event: &UserEvent) {
         for subscription in &self.subscriptions {
             let key = self.keys.get(&subscription.key);
             if key.is_some_and(|key| key.account == account) {
-                subscription.send(hub, name, text);
+                subscription.send(hub, Some(account), event);
             }
         }
         self.subscriptions.retain(|known| hub.is_connected(known.connection));
+    }
+
+    /// Ends every key now, with or without telling.
+    pub(crate) fn expire_all(&mut self, hub: &mut Hub, now_ms: i64, is_told: bool) {
+        for key in self.keys.values_mut() {
+            key.expires_ms = i64::MIN;
+        }
+        if is_told {
+            self.tick(hub, now_ms);
+        } else {
+            self.keys.clear();
+        }
     }
 
     /// Expires keys whose time has come.
@@ -118,19 +132,76 @@ impl Users {
             .collect();
         for text in expired {
             self.keys.remove(&text);
-            let event = user::listen_key_expired(&text, now_ms);
+            let event = UserEvent {
+                name: "listenKeyExpired",
+                exec: "",
+                symbol: String::new(),
+                text: user::listen_key_expired(&text, now_ms),
+            };
             for subscription in self.subscriptions.iter().filter(|known| known.key == text) {
-                subscription.send(hub, "listenKeyExpired", &event);
+                subscription.send(hub, None, &event);
             }
         }
     }
 }
 
 impl Subscription {
-    fn send(&self, hub: &mut Hub, name: &str, text: &str) {
+    fn send(&self, hub: &mut Hub, account: Option<usize>, event: &UserEvent) {
+        let name = event.name;
         let allowed = self.events.as_ref().is_none_or(|events| events.iter().any(|e| e == name));
         if allowed {
-            hub.send_named(self.connection, &self.key, text);
+            let full = event.full_name();
+            let tag = Tag {
+                stream: &self.key,
+                event: &full,
+                symbol: &event.symbol,
+                account,
+                ..Tag::default()
+            };
+            hub.send_named(self.connection, &tag, &event.text);
+        }
+    }
+}
+
+/// One event of a user stream.
+#[derive(Debug, Clone)]
+pub(crate) struct UserEvent {
+    /// Its type (`e`).
+    pub(crate) name: &'static str,
+    /// Execution type of an order event, else empty.
+    pub(crate) exec: &'static str,
+    /// Symbol, or empty.
+    pub(crate) symbol: String,
+    /// The event.
+    pub(crate) text: String,
+}
+
+impl UserEvent {
+    /// An account's event as it is told.
+    pub(crate) fn of(formats: &[Format], event: &AccountEvent) -> Self {
+        let (symbol, exec) = match event {
+            AccountEvent::TradeLite(fill) => (Some(fill.symbol), ""),
+            AccountEvent::Order(update) => (Some(update.order.symbol), update.exec_type.as_str()),
+            AccountEvent::Account(update) => (update.position.map(|row| row.symbol), ""),
+            AccountEvent::MarginCall(call) => (Some(call.symbol), ""),
+            AccountEvent::Algo(update) => (Some(update.order.symbol), ""),
+            AccountEvent::Leverage { symbol, .. } => (Some(*symbol), ""),
+        };
+        let format = symbol.and_then(|symbol| formats.get(symbol.index()));
+        Self {
+            name: user::name(event),
+            exec,
+            symbol: format.map(|format| format.name.clone()).unwrap_or_default(),
+            text: user::event(formats, event),
+        }
+    }
+
+    /// `ORDER_TRADE_UPDATE/TRADE`
+    pub(crate) fn full_name(&self) -> String {
+        if self.exec.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{}/{}", self.name, self.exec)
         }
     }
 }

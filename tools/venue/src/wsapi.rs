@@ -12,8 +12,14 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::{
     auth::{Scheme, check_time},
     core::Core,
+    faults::{
+        Family, Kind, Part,
+        active::Occasion,
+        acts,
+        request::{self, Instead, Treatment},
+    },
     gate::Gate,
-    hub::ConnectionId,
+    hub::{ConnectionId, Tag},
     limits::{Meter, OrderCounts, Pool},
     ops::{Answer, Context, Operation, account, algo, market, orders},
     params::Params,
@@ -97,12 +103,15 @@ struct Envelope {
     address: IpAddr,
     meter: Arc<Meter>,
     counts: Option<OrderCounts>,
+    /// Method asked for.
+    method: String,
 }
 
 /// What is left of a request to do on the core: run it, or just send its answer.
 pub(crate) struct Job {
     envelope: Envelope,
     what: What,
+    treatment: Treatment,
 }
 
 enum What {
@@ -113,16 +122,47 @@ enum What {
 }
 
 impl Job {
-    /// Runs it and sends the answer on its connection.
+    /// Runs it and sends the answer on its connection, now or later.
     pub(crate) fn run(self, core: &mut Core, connection: ConnectionId) {
-        let now_ms = core.now_ms();
-        let answer = match self.what {
-            What::Answer(answer) => answer,
+        match self.treatment.before_ms {
+            0 => self.run_now(core, connection),
+            ms => core.defer(ms as i64, Box::new(move |core| self.run_now(core, connection))),
+        }
+    }
+
+    fn run_now(self, core: &mut Core, connection: ConnectionId) {
+        let Self { envelope, what, treatment } = self;
+        let answer = match what {
+            What::Answer(answer) => Some(answer),
+            What::Run { .. } if !treatment.runs => None,
             What::Run { operation, account, params } => {
-                operation(&mut Context { core, account, now_ms }, &params)
+                let twist = treatment.twist;
+                if let Some(fault) = twist.as_ref().filter(|fault| fault.kind == Kind::FillFirst) {
+                    acts::fill_first(core, fault, account, &params);
+                }
+                let now_ms = core.now_ms();
+                Some(operation(&mut Context { core, account, now_ms, twist }, &params))
             }
         };
-        core.hub.send(connection, self.envelope.write(&answer, now_ms));
+        let answer = match (treatment.instead, answer) {
+            (Instead::Silence, _) | (Instead::Truth, None) => return,
+            (Instead::End, _) => return core.hub.end(connection),
+            (Instead::Page(http), _) => {
+                let msg = "Bad gateway.".into();
+                Err(Refusal { http, code: -1000, msg, retry_after_s: None })
+            }
+            (Instead::Refusal(refusal), _) => Err(refusal),
+            (Instead::Truth, Some(answer)) => answer,
+        };
+        let frame = envelope.write(&answer, core.now_ms());
+        let send = move |core: &mut Core| {
+            let tag = Tag { method: &envelope.method, ..Tag::default() };
+            core.hub.send(connection, frame, &tag);
+        };
+        match treatment.after_ms {
+            0 => send(core),
+            ms => core.defer(ms as i64, Box::new(send)),
+        }
     }
 }
 
@@ -145,9 +185,12 @@ impl Session {
             address: self.address,
             meter: Arc::clone(&self.gate.meter),
             counts: None,
+            method: String::new(),
         };
-        let what = self.dispatch(text, now_ms, &mut envelope);
-        Job { envelope, what: what.unwrap_or_else(|refusal| What::Answer(Err(refusal))) }
+        let mut treatment = Treatment::USUAL;
+        let what = self.dispatch(text, now_ms, &mut envelope, &mut treatment);
+        let what = what.unwrap_or_else(|refusal| What::Answer(Err(refusal)));
+        Job { envelope, what, treatment }
     }
 
     fn dispatch(
@@ -155,7 +198,11 @@ impl Session {
         text: &str,
         now_ms: i64,
         envelope: &mut Envelope,
+        treatment: &mut Treatment,
     ) -> Result<What, Refusal> {
+        if self.gate.faults.is_down() {
+            return Err(Refusal::unavailable());
+        }
         let request: Value =
             serde_json::from_str(text).map_err(|_| Refusal::bad(-1135, "Invalid JSON Request"))?;
         match &request["id"] {
@@ -169,8 +216,10 @@ impl Session {
         if let Some(shown) = params.flag("returnRateLimits")? {
             envelope.limits_shown = shown;
         }
+        name.clone_into(&mut envelope.method);
         if name.starts_with("session.") {
             self.gate.meter.charge(Pool::WsApi, self.address, SESSION_WEIGHT, now_ms)?;
+            *treatment = self.treatment(name, 0, &params, now_ms)?;
             return Ok(What::Answer(self.session(name, &params, now_ms)));
         }
         let method = METHODS
@@ -185,7 +234,38 @@ impl Session {
             let counts = self.gate.meter.count_orders(account, orders, orders, now_ms)?;
             envelope.counts = Some(counts);
         }
+        *treatment = self.treatment(name, account, &params, now_ms)?;
         Ok(What::Run { operation: method.run, account, params })
+    }
+
+    /// What the faults that are set do to a request.
+    fn treatment(
+        &self,
+        method: &str,
+        account: usize,
+        params: &Params,
+        now_ms: i64,
+    ) -> Result<Treatment, Refusal> {
+        if !self.gate.faults.has(Family::Request) {
+            return Ok(Treatment::USUAL);
+        }
+        let at = Occasion {
+            part: Some(Part::Order),
+            method,
+            operation: request::operation(method, ""),
+            symbol: params.get("symbol").unwrap_or_default(),
+            account: Some(account),
+            is_reducing: params.flag("reduceOnly").ok().flatten().unwrap_or(false),
+            ..Occasion::default()
+        };
+        let treatment = Treatment::of(&self.gate.faults, &at, now_ms);
+        match treatment.ban_ms {
+            Some(ms) => {
+                let until_ms = now_ms.saturating_add_unsigned(ms);
+                Err(self.gate.meter.ban(self.address, until_ms, now_ms))
+            }
+            None => Ok(treatment),
+        }
     }
 
     /// Who asks; a request without key and signature belongs to the session.
@@ -196,7 +276,7 @@ impl Session {
             (Key, Some(logon)) if api_key.is_none() => Ok(logon.account),
             (Key, _) => self.gate.keys.account(api_key),
             (Signed, Some(logon)) if api_key.is_none() && params.signature.is_none() => {
-                check_time(params, now_ms)?;
+                check_time(params, self.gate.told_ms(now_ms))?;
                 Ok(logon.account)
             }
             (Signed, _) => Ok(self.gate.verify(api_key, params, now_ms)?.0),

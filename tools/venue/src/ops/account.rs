@@ -1,10 +1,11 @@
 //! Account, positions, settings, fills and income (PROTOCOL 3.6).
 
-use backtest::PositionView;
+use backtest::{AccountView, PositionView};
 use schema::SymbolId;
 
 use super::{Answer, Context, in_window};
 use crate::{
+    faults::{Fault, Kind, acts},
     params::Params,
     refusal::Refusal,
     wire::{
@@ -14,7 +15,45 @@ use crate::{
     },
 };
 
-const SUCCESS: &str = r#"{"code":200,"msg":"success"}"#;
+/// What the account is told to be: the truth, unless the request is twisted.
+fn told(context: &Context<'_>) -> AccountView {
+    let mut view = context.core.exchange.account(context.account_id());
+    match &context.twist {
+        Some(fault) if fault.kind == Kind::AccountEmpty => return AccountView::default(),
+        Some(fault) if fault.kind == Kind::PositionOff => {
+            // A position that is not there would not have a row.
+            let all = context.core.exchange.positions(context.account_id());
+            view.positions = all.into_iter().map(|row| off(fault, row)).collect();
+            view.positions.retain(|row| !row.qty.is_zero());
+        }
+        _ => {}
+    }
+    view
+}
+
+/// Rows of every symbol, as [`told`].
+fn told_positions(context: &Context<'_>) -> Vec<PositionView> {
+    let all = context.core.exchange.positions(context.account_id());
+    match &context.twist {
+        Some(fault) if fault.kind == Kind::AccountEmpty => Vec::new(),
+        Some(fault) if fault.kind == Kind::PositionOff => {
+            all.into_iter().map(|row| off(fault, row)).collect()
+        }
+        _ => all,
+    }
+}
+
+fn off(fault: &Fault, row: PositionView) -> PositionView {
+    let qty = acts::told_qty(fault, row.symbol_name.as_str(), row.qty);
+    let entry_price = if row.entry_price.is_zero() { row.mark_price } else { row.entry_price };
+    PositionView { qty, entry_price, ..row }
+}
+
+/// Whether a setting is told to be on that never is.
+fn is_set(context: &Context<'_>, setting: &str) -> bool {
+    let fault = context.core.faults.holds(Kind::Settings, "", context.now_ms);
+    fault.is_some_and(|fault| fault.value.as_deref().unwrap_or("hedge") == setting)
+}
 
 /// `GET v2/account`
 pub(crate) fn account_v2(context: &mut Context<'_>, _: &Params) -> Answer {
@@ -25,30 +64,28 @@ pub(crate) fn account_v3(context: &mut Context<'_>, _: &Params) -> Answer {
     Ok(account_as(context, Version::Three))
 }
 fn account_as(context: &Context<'_>, version: Version) -> String {
-    let exchange = &context.core.exchange;
-    let view = exchange.account(context.account_id());
-    let all = exchange.positions(context.account_id());
+    let (view, all) = (told(context), told_positions(context));
     account::account(&context.core.formats, &view, &all, version)
 }
 
 /// `GET balance`
 pub(crate) fn balance(context: &mut Context<'_>, _: &Params) -> Answer {
-    Ok(account::balance(&context.core.exchange.account(context.account_id())))
+    Ok(account::balance(&told(context)))
 }
 
 /// `GET v2/positionRisk`
 pub(crate) fn position_v2(context: &mut Context<'_>, params: &Params) -> Answer {
-    let rows = context.core.exchange.positions(context.account_id());
+    let rows = told_positions(context);
     positions(context, params, &rows, Version::Two, "unRealizedProfit")
 }
 /// `GET v3/positionRisk`
 pub(crate) fn position_v3(context: &mut Context<'_>, params: &Params) -> Answer {
-    let rows = context.core.exchange.account(context.account_id()).positions;
+    let rows = told(context).positions;
     positions(context, params, &rows, Version::Three, "unRealizedProfit")
 }
 /// `v2/account.position`
 pub(crate) fn position_ws(context: &mut Context<'_>, params: &Params) -> Answer {
-    let rows = context.core.exchange.account(context.account_id()).positions;
+    let rows = told(context).positions;
     positions(context, params, &rows, Version::Three, "unrealizedProfit")
 }
 fn positions(
@@ -74,13 +111,14 @@ pub(crate) fn symbol_config(context: &mut Context<'_>, params: &Params) -> Answe
     let only = context.symbol_if_any(params)?;
     let symbols: Vec<SymbolId> =
         context.symbols().filter(|symbol| only.is_none_or(|only| only == *symbol)).collect();
+    let margin_type = if is_set(context, "isolated") { "ISOLATED" } else { "CROSSED" };
     let mut json = Json::new();
     json.open_list();
     for symbol in symbols {
         let view = context.core.exchange.symbol_config(context.account_id(), symbol)?;
         json.open()
             .text("symbol", &context.core.formats[symbol.index()].name)
-            .text("marginType", "CROSSED")
+            .text("marginType", margin_type)
             .flag("isAutoAddMargin", false)
             .number("leverage", i64::from(view.leverage))
             .decimal("maxNotionalValue", view.max_notional.units(), 0)
@@ -91,16 +129,16 @@ pub(crate) fn symbol_config(context: &mut Context<'_>, params: &Params) -> Answe
 }
 
 /// `GET accountConfig`
-pub(crate) fn account_config(_: &mut Context<'_>, _: &Params) -> Answer {
+pub(crate) fn account_config(context: &mut Context<'_>, _: &Params) -> Answer {
     let mut json = Json::new();
     json.open()
         .number("feeTier", 0)
         .flag("canTrade", true)
         .flag("canDeposit", true)
         .flag("canWithdraw", false)
-        .flag("dualSidePosition", false)
+        .flag("dualSidePosition", is_set(context, "hedge"))
         .number("updateTime", 0)
-        .flag("multiAssetsMargin", false)
+        .flag("multiAssetsMargin", is_set(context, "multi_assets"))
         .number("tradeGroupId", -1)
         .close();
     Ok(json.finish())
@@ -134,8 +172,8 @@ pub(crate) fn set_margin_type(context: &mut Context<'_>, params: &Params) -> Ans
 }
 
 /// `GET positionSide/dual`
-pub(crate) fn position_mode(_: &mut Context<'_>, _: &Params) -> Answer {
-    Ok(r#"{"dualSidePosition":false}"#.to_owned())
+pub(crate) fn position_mode(context: &mut Context<'_>, _: &Params) -> Answer {
+    Ok(format!(r#"{{"dualSidePosition":{}}}"#, is_set(context, "hedge")))
 }
 
 /// `POST positionSide/dual`: one-way mode only.
@@ -148,8 +186,8 @@ pub(crate) fn set_position_mode(_: &mut Context<'_>, params: &Params) -> Answer 
 }
 
 /// `GET multiAssetsMargin`
-pub(crate) fn multi_assets(_: &mut Context<'_>, _: &Params) -> Answer {
-    Ok(r#"{"multiAssetsMargin":false}"#.to_owned())
+pub(crate) fn multi_assets(context: &mut Context<'_>, _: &Params) -> Answer {
+    Ok(format!(r#"{{"multiAssetsMargin":{}}}"#, is_set(context, "multi_assets")))
 }
 
 /// `POST multiAssetsMargin`: single-asset mode only.

@@ -4,6 +4,7 @@ use schema::{Side, SymbolId};
 
 use super::{Answer, Context};
 use crate::{
+    faults::Kind,
     params::Params,
     refusal::Refusal,
     topic::interval_index,
@@ -34,9 +35,13 @@ pub(crate) fn depth(context: &mut Context<'_>, params: &Params) -> Answer {
     let format = &context.core.formats[symbol.index()];
     let mut json = Json::new();
     json.open();
+    // An old snapshot is told by its id; nobody may build on its levels.
+    let old_id = context.twist.as_ref().filter(|fault| fault.kind == Kind::SnapshotOld);
+    let old_id =
+        old_id.and_then(|fault| context.core.old_update_id(symbol, fault.ms.unwrap_or(2_000)));
     match context.core.exchange.snapshot(symbol, limit) {
         Some(book) => {
-            json.unsigned("lastUpdateId", book.head.last_update_id)
+            json.unsigned("lastUpdateId", old_id.unwrap_or(book.head.last_update_id))
                 .number("E", context.now_ms)
                 .number("T", book.head.transaction_time.ms());
             levels(&mut json, "bids", format, &book.bids);

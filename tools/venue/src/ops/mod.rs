@@ -12,7 +12,7 @@ pub(crate) mod orders;
 use backtest::{AccountId, VenueError};
 use schema::SymbolId;
 
-use crate::{core::Core, params::Params, refusal::Refusal};
+use crate::{core::Core, faults::Fault, params::Params, refusal::Refusal};
 
 /// One request inside the core.
 pub(crate) struct Context<'a> {
@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) account: usize,
     /// Venue time.
     pub(crate) now_ms: i64,
+    /// What the operation is to do wrong.
+    pub(crate) twist: Option<Fault>,
 }
 
 /// The JSON of the answer, or why there is none.

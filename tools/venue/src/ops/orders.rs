@@ -7,6 +7,7 @@ use schema::{OrderType, Price, Qty, Side, TimeInForce};
 
 use super::{Answer, Context, in_window};
 use crate::{
+    faults::Kind,
     params::Params,
     refusal::Refusal,
     wire::{json::Json, orders},
@@ -112,7 +113,20 @@ pub(crate) fn all_orders(context: &mut Context<'_>, params: &Params) -> Answer {
 pub(crate) fn cancel_all(context: &mut Context<'_>, params: &Params) -> Answer {
     let symbol = context.symbol(params)?;
     let account = context.account_id();
-    context.core.exchange.cancel_all(context.now_ms, account, symbol)?;
+    match context.twist.as_ref().filter(|fault| fault.kind == Kind::CancelAllPartial) {
+        None => {
+            context.core.exchange.cancel_all(context.now_ms, account, symbol)?;
+        }
+        Some(fault) => {
+            let open = context.core.exchange.open_orders(account, Some(symbol));
+            let left = open.len() as i64 * fault.ppm.unwrap_or(500_000) / 1_000_000;
+            let cancelled = open.len().saturating_sub((left as usize).max(1));
+            for order in &open[..cancelled] {
+                let key = OrderKey::id(order.order_id);
+                context.core.exchange.cancel(context.now_ms, account, symbol, &key)?;
+            }
+        }
+    }
     Ok(r#"{"code":200,"msg":"The operation of cancel all open order is done."}"#.to_owned())
 }
 

@@ -1,0 +1,216 @@
+//! Faults that are states and deeds of the venue itself, carried out on the core.
+
+use backtest::{AccountId, OrderKey, OrderRequest, OrderView, VenueEvent, event::AccountEvent};
+use schema::{Price, Qty, Side, SymbolId, TimeInForce, parse_decimal};
+
+use super::{Fault, Kind};
+use crate::{core::Core, params::Params};
+
+/// A close frame's code for a venue that goes down.
+const GOING_AWAY: u16 = 1001;
+/// Quantity of somebody's order by hand, in units of 1e-8.
+const BY_HAND_UNITS: i64 = 200_000;
+/// How much later a fill is told that raced a cancel, in milliseconds.
+const RACE_MS: i64 = 20;
+
+/// Brings states up to date and does the deeds that are due.
+pub(crate) fn turn(core: &mut Core) {
+    let now_ms = core.now_ms();
+    let names: Vec<String> = core.formats.iter().map(|format| format.name.clone()).collect();
+    for deed in core.faults.turn(&names, now_ms) {
+        act(core, &deed, now_ms);
+        core.flush();
+    }
+    let shift = core.faults.holds(Kind::ClockShift, "", now_ms);
+    core.faults.set_shift_ms(shift.map_or(0, |fault| fault.ms.unwrap_or(5_000)));
+    let lowered = core.faults.holds(Kind::LimitsLowered, "", now_ms);
+    core.meter.scale(lowered.map_or(1_000_000, |fault| fault.ppm.unwrap_or(100_000)));
+    maintain(core, now_ms);
+    change_rules(core, now_ms);
+}
+
+fn maintain(core: &mut Core, now_ms: i64) {
+    let is_down = core.faults.holds(Kind::Maintenance, "", now_ms).is_some();
+    if !core.faults.set_down(is_down) {
+        return;
+    }
+    if is_down {
+        log::debug!("maintenance begins");
+        core.hub.close_all(GOING_AWAY);
+    } else {
+        log::debug!("maintenance is over; the books are empty");
+        core.exchange.wipe_orders(now_ms);
+        for account in 0..core.account_count {
+            for index in 0..core.formats.len() {
+                let (account, symbol) = (AccountId(account as u32), SymbolId(index as u16));
+                let wiped = core.exchange.cancel_all_algos(now_ms, account, symbol);
+                if let Err(error) = wiped {
+                    log::warn!("conditional orders stay: {error}");
+                }
+            }
+        }
+        drop(core.exchange.drain_events());
+        core.users.expire_all(&mut core.hub, now_ms, false);
+    }
+}
+
+/// Halts symbols and changes their filters, or undoes it.
+fn change_rules(core: &mut Core, now_ms: i64) {
+    for index in 0..core.formats.len() {
+        let symbol = SymbolId(index as u16);
+        let name = core.formats[index].name.clone();
+        let is_halted = core.faults.holds(Kind::Halted, &name, now_ms).is_some();
+        let is_coarse = core.faults.holds(Kind::FiltersChanged, &name, now_ms).is_some();
+        let Some(usual) = core.usual_rules.get(index) else { continue };
+        let mut rules = usual.clone();
+        rules.trading &= !is_halted;
+        if is_coarse {
+            let ten = |qty: Qty| Qty::from_units(qty.units() * 10);
+            rules.tick_size = Price::from_units(rules.tick_size.units() * 10);
+            (rules.step_size, rules.min_qty) = (ten(rules.step_size), ten(rules.min_qty));
+            rules.market_step_size = ten(rules.market_step_size);
+            rules.market_min_qty = ten(rules.market_min_qty);
+            rules.min_notional = schema::Notional::from_units(rules.min_notional.units() * 10);
+        }
+        if core.exchange.rules(symbol) != Some(&rules) {
+            core.exchange.set_rules(symbol, rules);
+        }
+    }
+}
+
+fn act(core: &mut Core, deed: &Fault, now_ms: i64) {
+    if deed.kind == Kind::ListenKeyExpired {
+        let is_told = deed.value.as_deref() != Some("untold");
+        return core.users.expire_all(&mut core.hub, now_ms, is_told);
+    }
+    if deed.kind == Kind::Funding {
+        return core.exchange.fund_now(now_ms);
+    }
+    let account = AccountId(deed.place.account.unwrap_or(0) as u32);
+    let wanted = deed.place.symbol.as_deref().and_then(|name| core.exchange.symbol(name));
+    let all = (0..core.formats.len()).map(|index| SymbolId(index as u16));
+    let symbols: Vec<SymbolId> = match (wanted, deed.kind) {
+        (Some(symbol), _) => vec![symbol],
+        (None, Kind::Adl | Kind::Liquidation | Kind::LeverageChanged) => all.collect(),
+        (None, _) => all.take(1).collect(),
+    };
+    for symbol in symbols {
+        match deed.kind {
+            Kind::ExternalOrder | Kind::ExternalFill => by_hand(core, deed, account, symbol),
+            Kind::Adl | Kind::Liquidation => close(core, deed, account, symbol),
+            Kind::LeverageChanged => {
+                let leverage = deed.value.as_deref().and_then(|text| text.parse().ok());
+                let set =
+                    core.exchange.set_leverage(now_ms, account, symbol, leverage.unwrap_or(5));
+                if let Err(error) = set {
+                    log::debug!("leverage stays: {error}");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An order of somebody who uses the same account.
+fn by_hand(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
+    let now_ms = core.now_ms();
+    let units = deed.qty.as_deref().map_or(BY_HAND_UNITS, signed_units);
+    let (side, qty) =
+        (if units < 0 { Side::Sell } else { Side::Buy }, Qty::from_units(units.abs()));
+    let mut request = if deed.kind == Kind::ExternalFill {
+        OrderRequest::market(symbol, side, qty)
+    } else {
+        let Some(price) = far_price(core, symbol, side) else { return };
+        OrderRequest::limit(symbol, side, TimeInForce::Gtc, price, qty)
+    };
+    request.client_order_id = Some(format!("web_{}", core.faults.random() % 1_000_000_000));
+    if let Err(error) = core.exchange.place(now_ms, account, &request) {
+        log::debug!("an order by hand is refused: {error}");
+    }
+}
+
+/// Two per cent away from the mark, on the order's own side.
+fn far_price(core: &Core, symbol: SymbolId, side: Side) -> Option<Price> {
+    let mark = core.exchange.mark(symbol)?.mark_price.units();
+    let tick = core.exchange.rules(symbol)?.tick_size.units().max(1);
+    let price = if side == Side::Buy { mark / 100 * 98 } else { mark / 100 * 102 };
+    Some(Price::from_units(price / tick * tick))
+}
+
+/// The venue closes a part of a position.
+fn close(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
+    let now_ms = core.now_ms();
+    let is_adl = deed.kind == Kind::Adl;
+    let ppm = deed.ppm.unwrap_or(if is_adl { 500_000 } else { 1_000_000 });
+    let positions = core.exchange.positions(account);
+    let Some(row) = positions.iter().find(|row| row.symbol == symbol) else { return };
+    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
+    let qty = part_of(row.qty.abs(), ppm, step);
+    let client_id = if is_adl {
+        "adl_autoclose".to_owned()
+    } else {
+        format!("autoclose-{now_ms}-{}", symbol.0)
+    };
+    core.exchange.close_by_venue(now_ms, account, symbol, qty, client_id);
+}
+
+/// A part of a quantity, at least one step of it.
+fn part_of(qty: Qty, ppm: i64, step: Qty) -> Qty {
+    let units = i128::from(qty.units()) * i128::from(ppm) / 1_000_000;
+    let part = Qty::from_units(i64::try_from(units).unwrap_or(i64::MAX));
+    part.round_down(step).max(step).min(qty)
+}
+
+fn signed_units(text: &str) -> i64 {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    sign * parse_decimal(digits.as_bytes()).unwrap_or(0)
+}
+
+/// An order fills just before a cancel or an amendment of it is executed; the fill is told later.
+pub(crate) fn fill_first(core: &mut Core, fault: &Fault, account: usize, params: &Params) {
+    let now_ms = core.now_ms();
+    let Some(symbol) = params.get("symbol").and_then(|name| core.exchange.symbol(name)) else {
+        return;
+    };
+    let key = OrderKey {
+        order_id: params.get("orderId").and_then(|text| text.parse().ok()),
+        client_order_id: params.get("origClientOrderId").map(str::to_owned),
+    };
+    let account = AccountId(account as u32);
+    let Ok(OrderView { qty, executed_qty, .. }) = core.exchange.status(account, symbol, &key)
+    else {
+        return;
+    };
+    let left = Qty::from_units(qty.units() - executed_qty.units());
+    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
+    let part = part_of(left, fault.ppm.unwrap_or(1_000_000), step);
+    core.flush();
+    core.exchange.fill_resting(now_ms, account, symbol, &key, part);
+    let told: Vec<(AccountId, AccountEvent)> = core
+        .exchange
+        .drain_events()
+        .into_iter()
+        .filter_map(|event| match event {
+            VenueEvent::Account(account, event) => Some((account, event)),
+            _ => None,
+        })
+        .collect();
+    core.defer(
+        fault.ms.unwrap_or(RACE_MS),
+        Box::new(move |core| {
+            for (account, event) in &told {
+                core.tell(*account, event);
+            }
+        }),
+    );
+}
+
+/// A quantity told instead of the true one.
+pub(crate) fn told_qty(fault: &Fault, name: &str, qty: Qty) -> Qty {
+    let symbol = fault.place.symbol.as_deref();
+    if symbol.is_some_and(|symbol| !symbol.eq_ignore_ascii_case(name)) {
+        return qty;
+    }
+    let units = fault.qty.as_deref().map_or(500_000, signed_units);
+    Qty::from_units(qty.units().saturating_add(units))
+}
