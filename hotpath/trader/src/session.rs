@@ -32,6 +32,8 @@ use place::{Place, Stage};
 
 /// Connections a link wants.
 pub const WANTED: usize = 2;
+/// Messages in a row that cannot be read and end their connection.
+const REFUSED_MAX: u32 = 8;
 /// Longest doubling of a silence limit, as a power of two: a halted symbol is not redialled for.
 const SHIFT_MAX: u32 = 6;
 
@@ -83,6 +85,8 @@ impl Default for Settings {
 pub enum GiveUp {
     /// A stream of it is silent.
     Silent(SymbolId, Stream),
+    /// It brings nothing that can be read.
+    Garbage,
     /// Something sent on it was not answered.
     Unanswered,
     /// It tells nothing of what is known to have happened.
@@ -99,6 +103,7 @@ impl core::fmt::Display for GiveUp {
             Self::Silent(symbol, stream) => {
                 write!(f, "{} of symbol {} is silent", stream.as_str(), symbol.index())
             }
+            Self::Garbage => f.write_str("nothing of it can be read"),
             Self::Unanswered => f.write_str("no answer"),
             Self::Frozen => f.write_str("it tells nothing of what happens"),
             Self::RolledOver => f.write_str("replaced before the venue's time limit"),
@@ -224,6 +229,7 @@ impl Session {
     ) -> Option<Change> {
         let place = &mut self.places[slot.index()];
         place.alive();
+        place.refused = 0;
         if let Some((symbol, stream)) = stream {
             place.watch.heard(now.mono, symbol, stream);
             if let Some(shifts) = self.shifts.get_mut(symbol.index()) {
@@ -234,6 +240,16 @@ impl Session {
             self.user_seen_at = now.wall;
         }
         (!place.is_proved).then(|| self.proved(slot, stream.is_some()))
+    }
+
+    /// A message came that cannot be read. One alone is made up for by the other connection; but an
+    /// event of the account may have been in it, so that truth is asked for.
+    #[cold]
+    pub fn refused(&mut self, slot: Slot) {
+        self.places[slot.index()].refused += 1;
+        if slot.link() == Link::User {
+            self.user_lost_at = Some(self.user_lost_at.unwrap_or(self.user_seen_at));
+        }
     }
 
     /// A pong or a ping came: the connection lives, whatever its streams do.
@@ -373,7 +389,7 @@ impl Session {
                     *shift = (*shift + 1).min(SHIFT_MAX);
                 }
                 GiveUp::Unanswered => self.counts.count(Counter::LinkSilent),
-                GiveUp::Frozen | GiveUp::LogonRefused => {}
+                GiveUp::Frozen | GiveUp::LogonRefused | GiveUp::Garbage => {}
             }
             Some((slot, why))
         })
@@ -388,6 +404,9 @@ impl Session {
         let link = slot.link();
         if place.is_frozen {
             return Some(GiveUp::Frozen);
+        }
+        if place.refused >= REFUSED_MAX {
+            return Some(GiveUp::Garbage);
         }
         if place.owed_since.is_some_and(|at| now.mono.since(at) > self.settings.answer_ns) {
             return Some(GiveUp::Unanswered);

@@ -32,19 +32,27 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     pub(crate) fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
-            .expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        Self::with_certificate(|_| {})
+    }
+
+    /// With a certificate that `change` changes.
+    pub(crate) fn with_certificate(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Self {
+        let mut params =
+            rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        change(&mut params);
+        let key_pair = rcgen::KeyPair::generate().expect("a key");
+        let cert = params.self_signed(&key_pair).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key_pair.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
+            .with_single_cert(vec![cert.der().clone()], key)
             .expect("own certificate");
         let dir = tempfile::tempdir().expect("temp dir");
         let pem = dir.path().join("ca.pem");
-        std::fs::write(&pem, made.cert.pem()).expect("temp dir");
+        std::fs::write(&pem, cert.pem()).expect("temp dir");
         let client = crate::net::tls::client_config(Some(&pem)).expect("own certificate");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let port = listener.local_addr().expect("bound").port();
@@ -74,33 +82,72 @@ impl StandIn {
         Peer { say, heard }
     }
 
+    /// Takes the next TCP connection, no more.
+    pub(crate) fn accept_tcp(&self) -> TcpStream {
+        self.listener.accept().expect("a client").0
+    }
+
     /// Answers the upgrade with the HTTP head and `after` in one TLS record.
     pub(crate) fn accept_with(&self, after: &[u8]) {
         let mut stream = self.accept_tls();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("a request");
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).expect("text");
-        let key = head
-            .lines()
-            .find(|line| line.to_lowercase().starts_with("sec-websocket-key:"))
-            .and_then(|line| line.split(": ").nth(1))
-            .expect("a key");
-        let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
-        let mut answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        )
-        .into_bytes();
+        let mut answer = upgrade(&mut stream);
         answer.extend_from_slice(after);
         stream.write_all(&answer).expect("the client listens");
         stream.flush().expect("the client listens");
         // Kept open until the client leaves.
         let _ = stream.read(&mut [0]);
     }
+
+    /// Answers the upgrade with the HTTP head and `after`, of which only the first `bytes` leave
+    /// before the connection ends: by a reset, or without a word.
+    pub(crate) fn accept_cut(&self, after: &[u8], bytes: usize, is_reset: bool) {
+        let mut stream = self.accept_tls();
+        let mut answer = upgrade(&mut stream);
+        answer.extend_from_slice(after);
+        answer.truncate(bytes);
+        let _ = stream.write_all(&answer);
+        let _ = stream.flush();
+        if is_reset {
+            let socket =
+                rustix::net::sockopt::set_socket_linger(&stream.sock, Some(Duration::ZERO));
+            socket.expect("loopback");
+        }
+    }
+
+    /// Answers the upgrade, then writes what `more` gives until the client leaves.
+    pub(crate) fn accept_endless(&self, mut more: impl FnMut() -> Vec<u8>) {
+        let mut stream = self.accept_tls();
+        let mut bytes = upgrade(&mut stream);
+        while stream.write_all(&bytes).and_then(|()| stream.flush()).is_ok() {
+            bytes = more();
+        }
+    }
+}
+
+/// Length of the HTTP head [`upgrade`] answers with.
+pub(crate) const UPGRADE_BYTES: usize = 129;
+
+/// Reads the request and makes the HTTP head that accepts it.
+fn upgrade(stream: &mut Stream) -> Vec<u8> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a request");
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).expect("text");
+    let key = head
+        .lines()
+        .find(|line| line.to_lowercase().starts_with("sec-websocket-key:"))
+        .and_then(|line| line.split(": ").nth(1))
+        .expect("a key");
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    assert_eq!(answer.len(), UPGRADE_BYTES);
+    answer.into_bytes()
 }
 
 fn serve(socket: &mut WebSocket<Stream>, to_say: &Receiver<String>, hear: &Sender<String>) {

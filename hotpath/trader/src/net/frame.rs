@@ -12,6 +12,8 @@
 /// Longest message accepted, in one frame or in fragments: the largest the venue sends is a depth
 /// event of some tens of kilobytes.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Fragments of one message: the venue sends none, and a proxy cuts into pieces of kilobytes.
+pub const FRAGMENTS_MAX: u32 = 1_024;
 /// Longest head: two bytes, eight of length, four of mask.
 pub const HEAD_BYTES_MAX: usize = 14;
 /// Longest payload of a control frame.
@@ -66,6 +68,8 @@ pub enum FrameError {
     Masked,
     /// Longer than [`MESSAGE_BYTES_MAX`], in one frame or together.
     TooLong(u64),
+    /// More than [`FRAGMENTS_MAX`] fragments without an end.
+    Endless,
     /// A length not in its shortest form.
     Length,
     /// A control frame that is fragmented or longer than 125 bytes.
@@ -85,6 +89,7 @@ impl core::fmt::Display for FrameError {
             Self::Opcode(opcode) => write!(f, "opcode {opcode} does not exist"),
             Self::Masked => f.write_str("the server masked a frame"),
             Self::TooLong(bytes) => write!(f, "message of {bytes} bytes is over the cap"),
+            Self::Endless => f.write_str("a message of endless fragments"),
             Self::Length => f.write_str("length not in its shortest form"),
             Self::Control => f.write_str("control frame fragmented or over 125 bytes"),
             Self::Continuation => f.write_str("continuation without a message"),
@@ -165,6 +170,7 @@ pub struct Inbox {
     /// Fragments joined; pages of it are touched only if the server fragments.
     joined: Box<[u8]>,
     joined_bytes: usize,
+    fragments: u32,
     is_joining: bool,
     /// Where the payload of the newest message lies; `None` for the joined buffer.
     payload: Option<(usize, usize)>,
@@ -185,6 +191,7 @@ impl Inbox {
             end: 0,
             joined: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
             joined_bytes: 0,
+            fragments: 0,
             is_joining: false,
             payload: None,
         }
@@ -261,7 +268,11 @@ impl Inbox {
             (Opcode::Continuation, false) => return Err(FrameError::Continuation),
             (Opcode::Continuation, true) => {}
             (_, true) => return Err(FrameError::Interrupted),
-            (_, false) => self.joined_bytes = 0,
+            (_, false) => (self.joined_bytes, self.fragments) = (0, 0),
+        }
+        self.fragments += 1;
+        if self.fragments > FRAGMENTS_MAX {
+            return Err(FrameError::Endless);
         }
         let total = self.joined_bytes + at.len();
         let Some(to) = self.joined.get_mut(self.joined_bytes..total) else {

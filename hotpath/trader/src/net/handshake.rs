@@ -93,6 +93,39 @@ impl<S: Write> Write for HeadOnly<S> {
     }
 }
 
+/// A socket whose every call ends by one deadline: one that drips bytes cannot draw it out.
+struct Timed {
+    socket: TcpStream,
+    deadline: Instant,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "timed out"));
+        }
+        Ok(Some(left))
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(self.left()?)?;
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(self.left()?)?;
+        self.socket.write(buffer)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
 /// Connects, shakes hands, and returns the connection non-blocking, ready for the hot thread.
 ///
 /// # Errors
@@ -103,26 +136,19 @@ pub fn dial(
     timeout: Duration,
 ) -> anyhow::Result<Connection<mio::net::TcpStream>> {
     let deadline = Instant::now() + timeout;
-    let mut socket = connect(target, deadline)?;
+    let socket = connect(target, deadline)?;
     socket.set_nodelay(true).context("TCP_NODELAY")?;
-    let left = |what: &'static str| {
-        let left = deadline.saturating_duration_since(Instant::now());
-        ensure!(!left.is_zero(), "timed out at {what}");
-        Ok(left)
-    };
-    let limit = left("connecting")?;
-    socket.set_read_timeout(Some(limit)).context("read timeout")?;
-    socket.set_write_timeout(Some(limit)).context("write timeout")?;
+    let mut socket = Timed { socket, deadline };
     let name = ServerName::try_from(target.host.clone())
         .map_err(|_| anyhow!("{} is not a host name", target.host))?;
     let mut session = ClientConnection::new(tls, name).context("TLS settings")?;
     while session.is_handshaking() {
-        left("the TLS handshake")?;
         session
             .complete_io(&mut socket)
             .with_context(|| format!("TLS handshake with {}:{}", target.host, target.port))?;
     }
     upgrade(target, &mut session, &mut socket)?;
+    let Timed { socket, .. } = socket;
     socket.set_nonblocking(true).context("O_NONBLOCK")?;
     Ok(Connection::new(mio::net::TcpStream::from_std(socket), session))
 }
@@ -153,7 +179,7 @@ fn connect(target: &Target, deadline: Instant) -> anyhow::Result<TcpStream> {
 fn upgrade(
     target: &Target,
     session: &mut ClientConnection,
-    socket: &mut TcpStream,
+    socket: &mut Timed,
 ) -> anyhow::Result<()> {
     let request = target.url.as_str().into_client_request().context("bad URL")?;
     let stream = HeadOnly::new(rustls::Stream::new(session, socket));

@@ -8,6 +8,8 @@ use super::frame::{CONTROL_BYTES_MAX, MESSAGE_BYTES_MAX};
 use super::*;
 use crate::stand_in::StandIn;
 
+mod hostile;
+
 /// A stream over memory for tungstenite as the other side.
 struct Pipe {
     input: Cursor<Vec<u8>>,

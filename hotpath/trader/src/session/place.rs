@@ -30,6 +30,8 @@ pub(super) struct Place {
     /// Data came.
     pub(super) is_proved: bool,
     pub(super) is_frozen: bool,
+    /// Messages in a row that could not be read.
+    pub(super) refused: u32,
     /// The connection this one was made to replace.
     pub(super) replaces: Option<Slot>,
     pub(super) watch: Watch,

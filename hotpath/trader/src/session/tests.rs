@@ -402,3 +402,29 @@ fn what_could_not_be_asked_is_asked_again() {
     assert_eq!(rig.dials(10).len(), LINKS * WANTED);
     assert_eq!(CONNECTIONS_PER_LINK, WANTED + 1, "one place is left for a successor");
 }
+
+#[test]
+fn a_connection_of_garbage_is_given_up_and_one_bad_message_is_not() {
+    let mut rig = Rig::new(Settings::default());
+    rig.all_up(0);
+    let slot = place(Link::Public, 0);
+    for _ in 0..7 {
+        rig.session.refused(slot);
+    }
+    rig.speak(10, slot);
+    rig.session.refused(slot);
+    assert_eq!(rig.watched(20), []);
+    for _ in 0..7 {
+        rig.session.refused(slot);
+    }
+    assert_eq!(rig.watched(30), [(slot, GiveUp::Garbage)]);
+}
+
+#[test]
+fn an_account_event_that_cannot_be_read_is_asked_for() {
+    let mut rig = Rig::new(Settings::default());
+    rig.all_up(0);
+    rig.session.refused(place(Link::User, 0));
+    let asks = rig.asks(10);
+    assert!(asks.iter().any(|ask| matches!(ask, Ask::Reconcile(Some(_)))), "{asks:?}");
+}

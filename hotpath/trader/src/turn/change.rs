@@ -1,7 +1,7 @@
 //! Connections that come, change their part, and go.
 
 use engine::Input;
-use schema::{Event, Link, WallNs};
+use schema::{Counter, Event, Link, WallNs};
 
 use super::Turn;
 use crate::net::LinkError;
@@ -71,6 +71,9 @@ impl Turn {
     pub(super) fn lose(&mut self, slot: Slot, error: LinkError) {
         let Some(connection) = self.parts.links.remove(slot) else { return };
         self.parts.desk.note(LogEntry::Down(slot, error));
+        if matches!(error, LinkError::Frame(_)) {
+            self.parts.counters.count(Counter::FrameRefused);
+        }
         self.tell(ToCold::Lost(slot, error, Some(connection)));
         match slot.link() {
             Link::Public => self.arbiter.set_up(slot.lane(), false),

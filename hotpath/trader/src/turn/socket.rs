@@ -64,7 +64,9 @@ impl Turn {
 
     #[inline]
     fn dispatch(&mut self, slot: Slot, decoded: Decoded) {
-        if let Some(change) = self.session.heard(self.now, slot, decoded.stream()) {
+        if !matches!(decoded, Decoded::Unread(..))
+            && let Some(change) = self.session.heard(self.now, slot, decoded.stream())
+        {
             self.change(slot, change);
         }
         match decoded {
@@ -74,6 +76,7 @@ impl Turn {
             Decoded::Unread(error, bytes) => {
                 self.parts.links.traffic[slot.link() as usize].decode_errors += 1;
                 self.parts.counters.count(schema::Counter::FrameRefused);
+                self.session.refused(slot);
                 self.parts.desk.note(LogEntry::Unread(slot, error, bytes));
             }
         }
