@@ -153,7 +153,7 @@ fn the_start_sequence_of_a_trader_is_served() {
         check("GET", path, params, 200);
     }
     let algo = check("POST", "/fapi/v1/algoOrder", "symbol=BTCUSDT", 400);
-    assert_eq!(algo["code"], -4120);
+    assert_eq!(algo["code"], -1102);
 }
 
 #[test]
