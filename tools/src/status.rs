@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use schema::{Link, Notional, Price, Qty, RunInfo, Status, StrategyId};
+use schema::{
+    CONNECTIONS_PER_LINK, ConnectionState, ConnectionStatus, Link, Notional, Price, Qty, RunInfo,
+    Status, StrategyId,
+};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
@@ -141,7 +144,10 @@ fn write_text(
 }
 
 fn write_links(out: &mut String, status: &Status, now_ns: u64) -> std::fmt::Result {
-    writeln!(out, "\nlink     state      frames        bytes  connects  errors  last frame")?;
+    writeln!(
+        out,
+        "\nlink     state      frames        bytes  connects  errors  last frame   connections"
+    )?;
     for link in Link::ALL {
         let link_status = &status.links[*link as usize];
         let age = match link_status.last_frame_mono_ns {
@@ -150,16 +156,35 @@ fn write_links(out: &mut String, status: &Status, now_ns: u64) -> std::fmt::Resu
         };
         writeln!(
             out,
-            "{:<8} {:<5} {:>11} {:>12} {:>9} {:>7}  {age}",
+            "{:<8} {:<5} {:>11} {:>12} {:>9} {:>7}  {age:<12} {}",
             link.as_str(),
             if link_status.up == 1 { "up" } else { "down" },
             human::count(link_status.frames),
             human::count(link_status.bytes),
             link_status.connects,
             link_status.decode_errors,
+            connections(status, *link),
         )?;
     }
     Ok(())
+}
+
+/// The connections of a link that stand, with how often each was first.
+fn connections(status: &Status, link: Link) -> String {
+    let first = link as usize * CONNECTIONS_PER_LINK;
+    let places = status.connections[first..first + CONNECTIONS_PER_LINK].iter().enumerate();
+    let standing = places.filter(|(_, one)| one.state != ConnectionState::None as u64);
+    let texts: Vec<String> = standing
+        .map(|(place, one)| {
+            let state = u8::try_from(one.state).ok().and_then(ConnectionState::from_u8);
+            let state = state.map_or("?", ConnectionState::as_str);
+            match one.wins {
+                0 => format!("{place} {state}"),
+                wins => format!("{place} {state}, first {}", human::count(wins)),
+            }
+        })
+        .collect();
+    if texts.is_empty() { "none".to_owned() } else { texts.join("; ") }
 }
 
 fn write_symbols(out: &mut String, info: &RunInfo, status: &Status) -> std::fmt::Result {
@@ -194,6 +219,22 @@ fn write_symbols(out: &mut String, info: &RunInfo, status: &Status) -> std::fmt:
     Ok(())
 }
 
+fn connections_json(status: &Status, link: Link, now_ns: u64) -> Vec<Value> {
+    let first = link as usize * CONNECTIONS_PER_LINK;
+    let places = &status.connections[first..first + CONNECTIONS_PER_LINK];
+    let age = |at: u64| if at == 0 { Value::Null } else { now_ns.saturating_sub(at).into() };
+    let json = |one: &ConnectionStatus| {
+        let state = u8::try_from(one.state).ok().and_then(ConnectionState::from_u8);
+        json!({
+            "state": state.map_or("?", ConnectionState::as_str), "frames": one.frames,
+            "connects": one.connects, "age_ns": age(one.opened_mono_ns),
+            "last_frame_age_ns": age(one.last_frame_mono_ns), "wins": one.wins,
+            "duplicates": one.duplicates, "lead_ns": one.lead_ns,
+        })
+    };
+    places.iter().map(json).collect()
+}
+
 fn amount(units: i64) -> Value {
     Notional::from_units(units).to_string().into()
 }
@@ -211,6 +252,7 @@ fn to_json(instance: &str, info: &RunInfo, status: &Status, alive: bool, now_ns:
             let value = json!({
                 "up": s.up == 1, "frames": s.frames, "bytes": s.bytes, "connects": s.connects,
                 "decode_errors": s.decode_errors, "last_frame_age_ns": age,
+                "connections": connections_json(status, *link, now_ns),
             });
             (link.as_str().to_owned(), value)
         })

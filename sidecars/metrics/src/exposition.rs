@@ -7,7 +7,7 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 use prometheus::{Encoder, TextEncoder};
-use schema::{Link, RunInfo, SCALE, Status, TradingState};
+use schema::{CONNECTIONS_PER_LINK, ConnectionStatus, Link, RunInfo, SCALE, Status, TradingState};
 
 use crate::follow::Counts;
 use crate::health::Health;
@@ -267,6 +267,35 @@ fn links(families: &mut Families, status: &Status, now_ns: u64) {
         families.counter("shrike_link_connects_total", "Connections made.", &pairs, link.connects);
         let help = "Frames that could not be read.";
         families.counter("shrike_link_decode_errors_total", help, &pairs, link.decode_errors);
+    }
+    for (index, one) in status.connections.iter().enumerate().filter(|(_, c)| c.connects > 0) {
+        connection(families, index, one, now_ns);
+    }
+}
+
+/// One place for a connection, once it was used.
+fn connection(families: &mut Families, index: usize, one: &ConnectionStatus, now_ns: u64) {
+    let place = (index % CONNECTIONS_PER_LINK).to_string();
+    let link = Link::ALL[index / CONNECTIONS_PER_LINK].as_str();
+    let pairs = [("link", link), ("place", place.as_str())];
+    let help = "0 none, 1 open, 2 ready, 3 orders leave on it.";
+    families.gauge("shrike_connection_state", help, &pairs, one.state as f64);
+    let age = if one.opened_mono_ns == 0 { 0 } else { now_ns.saturating_sub(one.opened_mono_ns) };
+    families.gauge("shrike_connection_age_seconds", "Its age.", &pairs, age as f64 / 1e9);
+    let help = "By how much it is ahead of the other when it is first, on average.";
+    families.gauge("shrike_connection_lead_seconds", help, &pairs, one.lead_ns as f64 / 1e9);
+    let counters = [
+        ("shrike_connection_frames_total", "Frames received.", one.frames),
+        ("shrike_connection_connects_total", "Connections made.", one.connects),
+        ("shrike_connection_wins_total", "Market messages it brought first.", one.wins),
+        (
+            "shrike_connection_duplicates_total",
+            "Market messages it brought second.",
+            one.duplicates,
+        ),
+    ];
+    for (metric, help, value) in counters {
+        families.counter(metric, help, &pairs, value);
     }
 }
 

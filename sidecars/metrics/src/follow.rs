@@ -29,7 +29,7 @@ const EQUITY_POINTS: usize = 600;
 /// Counts of journal records.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    kinds: [u64; 32],
+    kinds: [u64; 64],
     refused: [u64; 32],
     states: [u64; 32],
     /// Records overwritten before they were read.

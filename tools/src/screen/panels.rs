@@ -5,7 +5,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table, Widget};
-use schema::{ExecutionReport, Link, Price, Qty, Side, SymbolInfo, SymbolStatus};
+use schema::{
+    CONNECTIONS_PER_LINK, ConnectionState, ExecutionReport, Link, Price, Qty, Side, SymbolInfo,
+    SymbolStatus,
+};
 
 use super::{BAD, DIM, Frame, GOOD, WARN, panel};
 use crate::human;
@@ -36,8 +39,8 @@ fn link_line(link: Link, live: &Live, frame: &Frame) -> Line<'static> {
     if status.up == 0 {
         let mark = if status.connects == 0 { DIM } else { BAD };
         return Line::from(vec![
-            Span::styled(" ● ", mark),
-            Span::raw(format!("{:<7}", link.as_str())),
+            Span::styled("○○", mark),
+            Span::raw(format!(" {:<7}", link.as_str())),
             Span::styled("down", mark),
         ]);
     }
@@ -45,9 +48,17 @@ fn link_line(link: Link, live: &Live, frame: &Frame) -> Line<'static> {
     // Users and orders are silent when nothing happens; markets are not.
     let quiet = matches!(link, Link::Public | Link::Market) && age > LINK_QUIET_NS;
     let age = if status.last_frame_mono_ns == 0 { "-".to_owned() } else { human::duration(age) };
+    let first = link as usize * CONNECTIONS_PER_LINK;
+    let places = &live.status.connections[first..first + CONNECTIONS_PER_LINK];
+    let ready = places.iter().filter(|one| one.state >= ConnectionState::Ready as u64).count();
+    // Two stand, each for the other; one alone is worth a warning.
+    let marks = match ready {
+        0 | 1 => Span::styled("●○", WARN),
+        _ => Span::styled("●●", if quiet { WARN } else { GOOD }),
+    };
     Line::from(vec![
-        Span::styled(" ● ", if quiet { WARN } else { GOOD }),
-        Span::raw(format!("{:<7}", link.as_str())),
+        marks,
+        Span::raw(format!(" {:<7}", link.as_str())),
         Span::raw(format!("{:>11}", human::count(status.frames))),
         Span::styled(format!("{age:>10}"), if quiet { WARN } else { DIM }),
     ])
