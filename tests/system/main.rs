@@ -6,4 +6,5 @@ mod crash;
 mod demo;
 mod ledgers;
 mod processes;
+mod table;
 mod tidy;

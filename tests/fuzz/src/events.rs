@@ -160,5 +160,6 @@ fn config() -> Config {
         params: demo.params,
         epoch: BootEpoch(7),
         require_verdict: false,
+        safety: engine::Safety::default(),
     }
 }

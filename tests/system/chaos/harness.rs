@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use rings::{Ring, latest};
+use rings::{OpenError, Ring, latest};
 use schema::{Counter, Counters, Gauge, LAYOUT_HASH, RunInfo, StateReason, Status, TradingState};
 use zerocopy::FromBytes as _;
 
@@ -16,6 +16,9 @@ use super::setup::{Database, Setup};
 use super::venue::Venue;
 use crate::ledgers;
 use crate::processes::{Place, WAIT, binary, ended, segments, signal, spawn, tail, text, until_or};
+
+/// The trader's configuration in the run's folder.
+const TRADER_FILE: &str = "trader.toml";
 
 /// Venue, trader, persist and perhaps metrics, started one by one, as an operator would.
 pub(crate) struct System {
@@ -49,7 +52,7 @@ impl System {
     pub(super) fn start(setup: Setup, place: Place) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let venue = Venue::start(&setup.venue, dir.path());
-        setup.write_config(dir.path());
+        setup.write_config(dir.path(), TRADER_FILE);
         let mut system =
             Self { venue, trader: None, persist: None, metrics: None, setup, dir, _place: place };
         system.start_trader();
@@ -74,21 +77,28 @@ impl System {
     /// How this system's trader is started.
     pub(crate) fn trader_command(&self) -> Command {
         let mut command = Command::new(binary(self.setup.trader));
-        command.arg("--config").arg(self.dir.path().join("trader.toml"));
+        command.arg("--config").arg(self.path(TRADER_FILE));
         command
     }
 
     /// Changes a setting for the next start of the trader.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<toml_edit::Value>) {
         self.setup = self.setup.clone().set(name, value);
-        self.setup.write_config(self.dir.path());
+        self.setup.write_config(self.dir.path(), TRADER_FILE);
     }
 
     /// Starts persist where the setup wants one.
     pub(crate) fn start_persist(&mut self) {
+        self.start_persist_through(&[]);
+    }
+
+    /// As [`Self::start_persist`], by a program that changes its circumstances.
+    pub(crate) fn start_persist_through(&mut self, through: &[&str]) {
         assert!(self.persist.is_none(), "persist runs");
-        let mut command = Command::new(binary("persist"));
-        command.args(["--instance", &self.setup.instance]);
+        let mut words = through.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
+        words.push(binary("persist").into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["--instance", &self.setup.instance]);
         match &self.setup.database {
             Database::None => return,
             Database::Sqlite => command.arg("--sqlite").arg(self.path("shrike.db")),
@@ -150,14 +160,34 @@ impl System {
         ended(&mut child, "the trader", || self.said())
     }
 
-    /// Whether the trader has ended by itself; then another one may be started.
-    pub(crate) fn has_trader_ended(&mut self) -> bool {
-        let Some(child) = &mut self.trader else { return true };
-        let has_ended = child.try_wait().expect("the child can be asked").is_some();
-        if has_ended {
-            self.trader = None;
-        }
-        has_ended
+    /// Waits until persist has ended by itself.
+    pub(crate) fn persist_ended(&mut self) -> std::process::ExitStatus {
+        let mut child = self.persist.take().expect("persist was started");
+        ended(&mut child, "persist", || self.said())
+    }
+
+    /// How the trader has ended, if it has; then another one may be started.
+    pub(crate) fn has_trader_ended(&mut self) -> Option<std::process::ExitStatus> {
+        let child = self.trader.as_mut().expect("a trader was started");
+        let status = child.try_wait().expect("the child can be asked")?;
+        self.trader = None;
+        Some(status)
+    }
+
+    /// A trader that a test started itself.
+    pub(crate) fn adopt_trader(&mut self, child: Child) {
+        assert!(self.trader.is_none(), "a trader runs");
+        self.trader = Some(child);
+    }
+
+    /// How another instance is started on the same account.
+    pub(crate) fn twin(&self, instance: &str) -> Command {
+        let mut setup = self.setup.clone();
+        setup.instance = format!("{instance}-{}", std::process::id());
+        let file = setup.write_config(self.dir.path(), "twin.toml");
+        let mut command = Command::new(binary(self.setup.trader));
+        command.arg("--config").arg(file);
+        command
     }
 }
 
@@ -196,6 +226,10 @@ impl System {
     /// The newest status of the trader that runs; `None` until it has published one.
     pub(crate) fn status(&self) -> Option<Status> {
         let reader = latest::Reader::<Status>::open(self.instance(), Ring::Status, LAYOUT_HASH);
+        assert!(
+            !matches!(reader, Err(OpenError::Layout)),
+            "the trader and this test are of different builds: `cargo build --workspace --bins`"
+        );
         let reader = reader.ok()?;
         let info = reader.info();
         let (info, _) = RunInfo::read_from_prefix(&info).ok()?;
@@ -271,9 +305,27 @@ impl System {
 
     /// Waits until a counter is above what it was.
     pub(crate) fn moved(&mut self, before: &Counters, counter: Counter) {
-        let was = before[counter];
-        let what = format!("shrike_{}_total above {was}", counter.as_str());
-        self.until(&what, |system| system.count(counter) > was);
+        self.moved_by(before, counter, 1);
+    }
+
+    /// Waits until a counter is so much above what it was.
+    pub(crate) fn moved_by(&mut self, before: &Counters, counter: Counter, by: u64) {
+        let wanted = before[counter] + by;
+        let what = format!("shrike_{}_total at {wanted}", counter.as_str());
+        self.until(&what, |system| system.count(counter) >= wanted);
+    }
+
+    /// Waits until the venue's faults have struck so often.
+    pub(crate) fn struck(&mut self, times: u64) {
+        self.until(&format!("{times} strikes"), |system| system.venue.struck() >= times);
+    }
+
+    /// Sees the trader stay armed: no change of state since the mark.
+    pub(crate) fn stayed_armed_since(&self, mark: u64) {
+        let records = self.records();
+        let change = records.changes_after(mark).find(|change| change.to != TradingState::Armed);
+        assert!(change.is_none(), "left Armed: {change:?}\n{}", self.said());
+        assert_eq!(self.state(), Some(TradingState::Armed), "{}", self.said());
     }
 
     /// Waits until so many more fills are booked: it trades.

@@ -108,7 +108,7 @@ impl Setup {
     }
 
     /// `config/demo.toml` for the venue whose files are in `dir`, with the settings asked for.
-    pub(super) fn write_config(&self, dir: &Path) -> PathBuf {
+    pub(super) fn write_config(&self, dir: &Path, name: &str) -> PathBuf {
         let base = crate::arrows::root().join("config/demo.toml");
         let base = std::fs::read_to_string(base).expect("config/demo.toml");
         let mut document: DocumentMut = base.parse().expect("it is TOML");
@@ -136,7 +136,7 @@ impl Setup {
             let table = document.entry(table).or_insert_with(|| Item::Table(Table::new()));
             table[key] = Item::Value(value.clone());
         }
-        let file = dir.join("trader.toml");
+        let file = dir.join(name);
         std::fs::write(&file, document.to_string()).expect("a configuration");
         file
     }

@@ -78,6 +78,11 @@ impl Venue {
         list.iter().filter_map(|fault| fault["struck"].as_u64()).sum()
     }
 
+    /// Requests that came while their sender was banned, since the venue started.
+    pub(crate) fn called_while_banned(&self) -> u64 {
+        self.get("/shrike/stats")["called_while_banned"].as_u64().expect("the venue counts them")
+    }
+
     /// Everything that happened to the account.
     pub(crate) fn ledger(&self) -> Value {
         self.get("/shrike/ledger")
