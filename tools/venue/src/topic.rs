@@ -38,6 +38,14 @@ pub(crate) enum Topic {
     AllMarks(u8),
     /// `<s>@kline_<i>`, by position in [`INTERVALS`].
     Kline(SymbolId, u8),
+    /// `<s>@ticker`
+    Ticker(SymbolId),
+    /// `!ticker@arr`
+    AllTickers,
+    /// `<s>@miniTicker`
+    MiniTicker(SymbolId),
+    /// `!miniTicker@arr`
+    AllMiniTickers,
     /// `<s>@forceOrder`
     ForceOrder(SymbolId),
     /// `!forceOrder@arr`
@@ -69,6 +77,8 @@ impl Topic {
             "!bookTicker" => return Some(Self::AllBookTickers),
             "!markPrice@arr" => return Some(Self::AllMarks(3)),
             "!markPrice@arr@1s" => return Some(Self::AllMarks(1)),
+            "!ticker@arr" => return Some(Self::AllTickers),
+            "!miniTicker@arr" => return Some(Self::AllMiniTickers),
             "!forceOrder@arr" => return Some(Self::AllForceOrders),
             _ => {}
         }
@@ -80,6 +90,8 @@ impl Topic {
             ("bookTicker", "") => Some(Self::BookTicker(symbol)),
             ("trade", "") => Some(Self::Trade(symbol)),
             ("aggTrade", "") => Some(Self::AggTrade(symbol)),
+            ("ticker", "") => Some(Self::Ticker(symbol)),
+            ("miniTicker", "") => Some(Self::MiniTicker(symbol)),
             ("forceOrder", "") => Some(Self::ForceOrder(symbol)),
             ("markPrice", "") => Some(Self::Mark(symbol, 3)),
             ("markPrice", "1s") => Some(Self::Mark(symbol, 1)),
@@ -106,8 +118,14 @@ impl Topic {
             | Self::AggTrade(symbol)
             | Self::Mark(symbol, _)
             | Self::Kline(symbol, _)
+            | Self::Ticker(symbol)
+            | Self::MiniTicker(symbol)
             | Self::ForceOrder(symbol) => Some(symbol),
-            Self::AllBookTickers | Self::AllMarks(_) | Self::AllForceOrders => None,
+            Self::AllBookTickers
+            | Self::AllMarks(_)
+            | Self::AllTickers
+            | Self::AllMiniTickers
+            | Self::AllForceOrders => None,
         }
     }
 
@@ -120,6 +138,8 @@ impl Topic {
             Self::AggTrade(_) => "aggTrade",
             Self::Mark(..) | Self::AllMarks(_) => "markPriceUpdate",
             Self::Kline(..) => "kline",
+            Self::Ticker(_) | Self::AllTickers => "24hrTicker",
+            Self::MiniTicker(_) | Self::AllMiniTickers => "24hrMiniTicker",
             Self::ForceOrder(_) | Self::AllForceOrders => "forceOrder",
         }
     }
@@ -139,6 +159,10 @@ impl Topic {
             Self::Mark(_, seconds) => of(format!("markPrice@{seconds}s")),
             Self::AllMarks(seconds) => of(format!("markPrice@arr@{seconds}s")),
             Self::Kline(_, index) => of(format!("kline_{}", INTERVALS[usize::from(index)].0)),
+            Self::Ticker(_) => of("ticker".to_owned()),
+            Self::AllTickers => of("ticker@arr".to_owned()),
+            Self::MiniTicker(_) => of("miniTicker".to_owned()),
+            Self::AllMiniTickers => of("miniTicker@arr".to_owned()),
             Self::ForceOrder(_) => of("forceOrder".to_owned()),
             Self::AllForceOrders => of("forceOrder@arr".to_owned()),
         }
@@ -156,6 +180,10 @@ impl Topic {
             | Self::Mark(..)
             | Self::AllMarks(_)
             | Self::Kline(..)
+            | Self::Ticker(_)
+            | Self::AllTickers
+            | Self::MiniTicker(_)
+            | Self::AllMiniTickers
             | Self::ForceOrder(_)
             | Self::AllForceOrders => Route::Market,
         }
@@ -203,6 +231,8 @@ mod tests {
         check("btcusdt@aggTrade", Some((Topic::AggTrade(symbol), Route::Market)));
         check("btcusdt@markPrice@1s", Some((Topic::Mark(symbol, 1), Route::Market)));
         check("btcusdt@kline_1h", Some((Topic::Kline(symbol, 5), Route::Market)));
+        check("btcusdt@ticker", Some((Topic::Ticker(symbol), Route::Market)));
+        check("!miniTicker@arr", Some((Topic::AllMiniTickers, Route::Market)));
         check("!markPrice@arr@1s", Some((Topic::AllMarks(1), Route::Market)));
     }
 

@@ -10,10 +10,15 @@ use crate::{
     history::History,
     topic::{INTERVALS, Topic},
     wire::{
+        Format,
         json::Json,
         market::{self, DepthIds},
+        ticker::{self, Day},
     },
 };
+
+/// Between two tickers of one symbol (12 in 25 s were measured).
+const TICKER_MS: i64 = 2_000;
 
 impl Hub {
     /// Sends what streams of a fixed pace have gathered.
@@ -33,6 +38,9 @@ impl Hub {
             if crossed(250) {
                 self.tick_klines(symbol, last_ms, now_ms, history);
             }
+            if crossed(TICKER_MS) {
+                self.tick_day(symbol, now_ms, history);
+            }
             if crossed(3_000)
                 && self.has(Topic::Mark(symbol, 3))
                 && let Some(mark) = self.marks[index]
@@ -46,6 +54,43 @@ impl Hub {
                 self.publish(Topic::AllMarks(every_s), self.all_marks(now_ms));
             }
         }
+        if crossed(1_000) && self.has(Topic::AllTickers) {
+            let text = self.all_days(now_ms, history, ticker::full);
+            self.publish(Topic::AllTickers, text);
+        }
+        if crossed(1_000) && self.has(Topic::AllMiniTickers) {
+            let text = self.all_days(now_ms, history, ticker::mini);
+            self.publish(Topic::AllMiniTickers, text);
+        }
+    }
+
+    /// Sends the last 24 hours of one symbol.
+    fn tick_day(&mut self, symbol: SymbolId, now_ms: i64, history: &History) {
+        let formats = Arc::clone(&self.formats);
+        let format = &formats[symbol.index()];
+        let day = self.day(symbol, now_ms, history);
+        if self.has(Topic::Ticker(symbol)) {
+            self.publish(Topic::Ticker(symbol), ticker::full(format, &day));
+        }
+        if self.has(Topic::MiniTicker(symbol)) {
+            self.publish(Topic::MiniTicker(symbol), ticker::mini(format, &day));
+        }
+    }
+
+    fn day(&self, symbol: SymbolId, now_ms: i64, history: &History) -> Day {
+        let mark = self.marks[symbol.index()].map_or(0, |mark| mark.mark_price.units());
+        Day::of(history.past(symbol), now_ms, mark)
+    }
+
+    fn all_days(&self, now_ms: i64, history: &History, one: fn(&Format, &Day) -> String) -> String {
+        let mut json = Json::new();
+        json.open_list();
+        for (index, format) in self.formats.iter().enumerate() {
+            let day = self.day(SymbolId(index as u16), now_ms, history);
+            json.raw(&one(format, &day));
+        }
+        json.close_list();
+        json.finish()
     }
 
     fn all_marks(&self, now_ms: i64) -> String {

@@ -7,8 +7,11 @@ use crate::{
     faults::Kind,
     params::Params,
     refusal::Refusal,
-    topic::interval_index,
-    wire::{json::Json, market::levels},
+    wire::{
+        json::Json,
+        market::levels,
+        ticker::{self, Day},
+    },
 };
 
 /// Book depths the venue serves.
@@ -127,45 +130,9 @@ fn last_price(context: &Context<'_>, symbol: SymbolId) -> i64 {
 /// `GET ticker/24hr`
 pub(crate) fn day(context: &mut Context<'_>, params: &Params) -> Answer {
     one_or_all(context, params, |context, symbol, json| {
-        let format = &context.core.formats[symbol.index()];
         let past = context.core.history.past(symbol);
-        let since_ms = context.now_ms - 86_400_000;
-        let minutes = interval_index("1m").map(|index| &past.candles[index]);
-        let day = || minutes.into_iter().flatten().filter(|candle| candle.open_ms >= since_ms);
-        let last = last_price(context, symbol);
-        let open = day().next().map_or(last, |candle| candle.open);
-        let volume: i64 = day().map(|candle| candle.volume).sum();
-        let quote: i64 = day().map(|candle| candle.quote).sum();
-        let percent = if open == 0 {
-            0
-        } else {
-            i128::from(last - open) * 100 * i128::from(schema::SCALE) / i128::from(open)
-        };
-        let average = if volume == 0 {
-            last
-        } else {
-            (i128::from(quote) * i128::from(schema::SCALE) / i128::from(volume)) as i64
-        };
-        let decimals = format.price_decimals;
-        let last_qty = past.trades.back().map_or(0, |trade| trade.trade.qty.units());
-        json.open()
-            .text("symbol", &format.name)
-            .decimal("priceChange", last - open, decimals)
-            .text("priceChangePercent", &format!("{:.3}", percent as f64 / schema::SCALE as f64))
-            .decimal("weightedAvgPrice", average, decimals)
-            .decimal("lastPrice", last, decimals)
-            .decimal("lastQty", last_qty, format.qty_decimals)
-            .decimal("openPrice", open, decimals)
-            .decimal("highPrice", day().map(|c| c.high).max().unwrap_or(last), decimals)
-            .decimal("lowPrice", day().map(|c| c.low).min().unwrap_or(last), decimals)
-            .decimal("volume", volume, format.qty_decimals)
-            .decimal("quoteVolume", quote, 2)
-            .number("openTime", since_ms)
-            .number("closeTime", context.now_ms)
-            .number("firstId", day().next().map_or(0, |candle| candle.first))
-            .number("lastId", day().next_back().map_or(0, |candle| candle.last))
-            .number("count", day().map(|candle| candle.count).sum())
-            .close();
+        let day = Day::of(past, context.now_ms, last_price(context, symbol));
+        ticker::row(json, &context.core.formats[symbol.index()], &day);
     })
 }
 

@@ -205,7 +205,9 @@ fn each(
 }
 
 fn json_list(params: &Params, name: &str) -> Result<Option<Vec<serde_json::Value>>, Refusal> {
-    let Some(text) = params.get(name) else { return Ok(None) };
+    // ccxt sends `orderidlist`, and the venue takes it.
+    let text = params.get(name).or_else(|| params.get(&name.to_ascii_lowercase()));
+    let Some(text) = text else { return Ok(None) };
     match serde_json::from_str(text) {
         Ok(serde_json::Value::Array(items)) => Ok(Some(items)),
         _ => Err(Refusal::missing(name)),

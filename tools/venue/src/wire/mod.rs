@@ -6,6 +6,7 @@ pub(crate) mod json;
 pub(crate) mod market;
 pub(crate) mod orders;
 pub(crate) mod rules;
+pub(crate) mod ticker;
 pub(crate) mod user;
 
 /// How a symbol is written.

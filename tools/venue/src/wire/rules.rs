@@ -39,7 +39,9 @@ pub(crate) fn symbol(json: &mut Json, rules: &Rules) {
         .decimal("marketTakeBound", rules.market_take_bound_e4 * 10_000, 2)
         .number("maxMoveOrderLimit", 10_000);
     filters(json, rules);
-    json.key("orderTypes").raw(r#"["LIMIT","MARKET"]"#);
+    let conditional = r#""STOP","STOP_MARKET","TAKE_PROFIT","TAKE_PROFIT_MARKET""#;
+    let types = format!(r#"["LIMIT","MARKET",{conditional},"TRAILING_STOP_MARKET"]"#);
+    json.key("orderTypes").raw(&types);
     json.key("timeInForce").raw(r#"["GTC","IOC","FOK","GTX","GTD"]"#);
     json.key("permissionSets").raw("[]").close();
 }
