@@ -9,12 +9,12 @@
 //! unencoded, and no such symbol has been tried.
 
 use schema::{
-    CancelOrder, ClientOrderId, ModifyOrder, NewOrder, OrderRef, OrderType, RequestId, Side,
-    SymbolId, SymbolName, TimeInForce,
+    CancelAlgo, CancelOrder, ClientOrderId, ModifyOrder, NewAlgo, NewOrder, OrderRef, OrderType,
+    RequestId, Side, SymbolId, SymbolName, TimeInForce,
 };
 
 use crate::EncodeError;
-use crate::sign::Signer;
+use crate::sign::{HmacKey, Signer};
 
 mod request;
 
@@ -93,8 +93,14 @@ pub struct Encoder {
     cancel: Head,
     modify: Head,
     status: Head,
+    place_algo: Head,
+    cancel_algo: Head,
     logon: Head,
+    recv_window: Piece,
     payload: Payload,
+    /// The same for `algoOrder.place`: `algoType` is the one parameter that sorts before `apiKey`.
+    algo_payload: Payload,
+    algo_key: Option<HmacKey>,
 }
 
 impl Encoder {
@@ -119,7 +125,14 @@ impl Encoder {
         let prefix = format!("apiKey={api_key}&");
         let templates: Result<Box<[Template]>, EncodeError> =
             symbols.iter().map(|format| Template::new(format, recv_window_ms)).collect();
+        let algo_prefix = format!("algoType=CONDITIONAL&{prefix}");
+        let algo_key = match &signer {
+            Signer::Hmac(key) => Some(key.with_prefix(algo_prefix.as_bytes())),
+            _ => None,
+        };
         Ok(Self {
+            algo_key,
+            algo_payload: Payload::new(algo_prefix.as_bytes()),
             signature: match signer {
                 Signer::Hmac(key) => Signature::Hmac(key.with_prefix(prefix.as_bytes())),
                 other => Signature::Other(other),
@@ -130,7 +143,13 @@ impl Encoder {
             cancel: Head::new("order.cancel", api_key),
             modify: Head::new("order.modify", api_key),
             status: Head::new("order.status", api_key),
+            place_algo: Head::new("algoOrder.place", api_key),
+            cancel_algo: Head::new("algoOrder.cancel", api_key),
             logon: Head::new("session.logon", api_key),
+            recv_window: Piece::new(
+                format!(r#""recvWindow":{recv_window_ms},"#),
+                format!("&recvWindow={recv_window_ms}"),
+            ),
             payload: Payload::new(prefix.as_bytes()),
         })
     }
@@ -247,6 +266,72 @@ impl Encoder {
         let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, &self.status);
         w.order(order)?;
         w.piece(&template.plain);
+        w.timestamp(timestamp_ms)?;
+        w.finish(&self.signature)
+    }
+
+    /// `algoOrder.place`: a STOP_MARKET that closes the position at a mark price.
+    ///
+    /// # Errors
+    /// As [`Self::place`].
+    pub fn place_algo(
+        &mut self,
+        out: &mut [u8],
+        request_id: RequestId,
+        order: &NewAlgo,
+        timestamp_ms: i64,
+    ) -> Result<usize, EncodeError> {
+        if order.client_order_id == ClientOrderId::NONE {
+            return Err(EncodeError::NoOrderId);
+        }
+        if order.trigger_price.units() <= 0 {
+            return Err(EncodeError::NotPositive);
+        }
+        let template = template(&self.templates, order.symbol)?;
+        let head = &self.place_algo;
+        let mut w = Request::new(out, &mut self.algo_payload, self.is_session, request_id, head);
+        w.put(b"\"algoType\":\"CONDITIONAL\",\"clientAlgoId\":\"", b"clientAlgoId=");
+        w.both(&order.client_order_id.text());
+        w.put(b"\",\"closePosition\":\"true", b"&closePosition=true");
+        w.piece(&template.terms[order.side as usize][0]);
+        w.timestamp(timestamp_ms)?;
+        w.put(b",\"triggerPrice\":\"", b"&triggerPrice=");
+        w.decimal(order.trigger_price.units(), template.price_decimals);
+        w.put(
+            b"\",\"type\":\"STOP_MARKET\",\"workingType\":\"MARK_PRICE\"",
+            b"&type=STOP_MARKET&workingType=MARK_PRICE",
+        );
+        match &self.algo_key {
+            Some(key) => w.finish_hmac(key),
+            None => w.finish(&self.signature),
+        }
+    }
+
+    /// `algoOrder.cancel`.
+    ///
+    /// # Errors
+    /// As [`Self::place`].
+    pub fn cancel_algo(
+        &mut self,
+        out: &mut [u8],
+        request_id: RequestId,
+        cancel: &CancelAlgo,
+        timestamp_ms: i64,
+    ) -> Result<usize, EncodeError> {
+        let head = &self.cancel_algo;
+        let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, head);
+        if cancel.client_order_id != ClientOrderId::NONE {
+            w.put(b"\"clientAlgoId\":\"", b"clientAlgoId=");
+            w.both(&cancel.client_order_id.text());
+            w.put(b"\",", b"");
+        } else if cancel.algo_id.0 > 0 {
+            w.put(b"\"algoId\":", b"algoId=");
+            w.integer(cancel.algo_id.0);
+            w.put(b",", b"");
+        } else {
+            return Err(EncodeError::NoOrderId);
+        }
+        w.piece(&self.recv_window);
         w.timestamp(timestamp_ms)?;
         w.finish(&self.signature)
     }

@@ -81,18 +81,22 @@ fn result(s: &mut Scanner, out: &mut OrderReply) -> Result<(), DecodeError> {
     const ORIG_QTY: u128 = key(b"origQty");
     const EXECUTED_QTY: u128 = key(b"executedQty");
     const CUM_QTY: u128 = key(b"cumQty");
+    // Of a conditional order: the venue's id of it goes where an order's would.
+    const ALGO_ID: u128 = key(b"algoId");
+    const CLIENT_ALGO_ID: u128 = key(b"clientAlgoId");
+    const ALGO_STATUS: u128 = key(b"algoStatus");
     let mut first = true;
     let mut executed = None;
     let mut cumulative = None;
     s.expect(b'{')?;
     while let Some(word) = s.next_key(&mut first)? {
         match word {
-            ORDER_ID => out.venue_order_id = VenueOrderId(s.integer()?),
-            CLIENT_ORDER_ID => {
+            ORDER_ID | ALGO_ID => out.venue_order_id = VenueOrderId(s.integer()?),
+            CLIENT_ORDER_ID | CLIENT_ALGO_ID => {
                 let id = s.text()?.with(ClientOrderId::parse);
                 out.client_order_id = id.and_then(Result::ok).unwrap_or(ClientOrderId::NONE);
             }
-            STATUS => {
+            STATUS | ALGO_STATUS => {
                 let status = s.text()?.with(OrderStatus::from_wire).flatten();
                 out.order_status = status.unwrap_or(OrderStatus::Unknown);
             }

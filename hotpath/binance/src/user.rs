@@ -1,9 +1,10 @@
 //! The user-data stream.
 
 mod account;
+mod algo;
 
 use schema::{
-    AccountUpdate, ClientOrderId, ExecType, ExecutionReport, Notional, OrderStatus, OrderType,
+    AccountUpdate, AlgoUpdate, ClientOrderId, ExecType, ExecutionReport, Notional, OrderStatus, OrderType,
     Price, Qty, Side, SymbolId, TimeInForce, TradeId, TradeLite, VenueOrderId, WallNs,
 };
 
@@ -26,8 +27,8 @@ pub enum UserFrame {
     MarginCall,
     /// ACCOUNT_CONFIG_UPDATE: leverage or multi-asset mode changed.
     ConfigUpdate,
-    /// ALGO_UPDATE: a conditional order, which this system does not send.
-    AlgoUpdate,
+    /// ALGO_UPDATE: a conditional order changed.
+    Algo(AlgoUpdate),
     /// The answer to SUBSCRIBE and its like; `id` is zero if it was not a decimal number.
     Ack {
         /// The request's number.
@@ -111,7 +112,7 @@ fn event(s: &mut Scanner, kind: Text, symbols: &SymbolTable) -> Decoded {
         b"listenKeyExpired" => plain(s, UserFrame::ListenKeyExpired),
         b"MARGIN_CALL" => plain(s, UserFrame::MarginCall),
         b"ACCOUNT_CONFIG_UPDATE" => plain(s, UserFrame::ConfigUpdate),
-        b"ALGO_UPDATE" => plain(s, UserFrame::AlgoUpdate),
+        b"ALGO_UPDATE" => algo::algo_update(s, symbols),
         _ => plain(s, UserFrame::Other),
     });
     decoded.unwrap_or_else(|| plain(s, UserFrame::Other))

@@ -29,6 +29,8 @@ pub struct Timing {
     pub verdict_age_ns_max: u64,
     /// After a refusal the strategy is not asked about that symbol for so long.
     pub refusal_pause_ns: u64,
+    /// Two inputs further apart than this: the loop stood still, and truth is wanted.
+    pub loop_gap_ns_max: u64,
 }
 
 impl Default for Timing {
@@ -44,6 +46,64 @@ impl Default for Timing {
             clock_jump_ns_max: 500 * MS,
             verdict_age_ns_max: 3_000 * MS,
             refusal_pause_ns: 100 * MS,
+            loop_gap_ns_max: 1_000 * MS,
+        }
+    }
+}
+
+/// What guards against a world that is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Safety {
+    /// Distance of the protective stop from the entry price, in ppm; zero places none.
+    pub protective_stop_ppm: i64,
+    /// Whether risk may be added only while the venue's dead-man timers are set.
+    pub require_dead_man: bool,
+    /// Whether risk may be added only while the venue's clock is known.
+    pub require_clock: bool,
+    /// Largest distance of the venue's clock from ours, ns; it takes 1 s at most (PROTOCOL 3.1).
+    pub clock_skew_ns_max: u64,
+    /// A clock comparison older than this is forgotten, ns.
+    pub clock_age_ns_max: u64,
+    /// A price this far from the one before, in ppm, sets the symbol aside.
+    pub jump_ppm_max: i64,
+    /// A mid price this far from the mark, in ppm, sets the symbol aside.
+    pub divergence_ppm_max: i64,
+    /// A symbol set aside is taken back after so long without another bad value, ns.
+    pub quarantine_ns: u64,
+    /// And after so many good updates.
+    pub quarantine_updates: u32,
+}
+
+impl Default for Safety {
+    fn default() -> Self {
+        const MS: u64 = 1_000_000;
+        Self {
+            protective_stop_ppm: 0,
+            require_dead_man: false,
+            require_clock: false,
+            clock_skew_ns_max: 500 * MS,
+            clock_age_ns_max: 120_000 * MS,
+            jump_ppm_max: 100_000,
+            divergence_ppm_max: 50_000,
+            quarantine_ns: 2_000 * MS,
+            quarantine_updates: 10,
+        }
+    }
+}
+
+impl Safety {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let checks = [
+            ((0..=500_000).contains(&self.protective_stop_ppm), "protective_stop_ppm"),
+            (self.clock_skew_ns_max > 0, "clock_skew_ns_max"),
+            (self.clock_age_ns_max > 0, "clock_age_ns_max"),
+            ((1..=900_000).contains(&self.jump_ppm_max), "jump_ppm_max"),
+            ((1..=900_000).contains(&self.divergence_ppm_max), "divergence_ppm_max"),
+            (self.quarantine_ns > 0, "quarantine_ns"),
+        ];
+        match checks.iter().find(|(is_fine, _)| !is_fine) {
+            Some((_, field)) => Err(ConfigError::Safety(field)),
+            None => Ok(()),
         }
     }
 }
@@ -65,6 +125,8 @@ pub struct Config {
     pub epoch: BootEpoch,
     /// Whether risk may be added only under guard's fresh verdict.
     pub require_verdict: bool,
+    /// Guards against a world that is not as it should be.
+    pub safety: Safety,
 }
 
 /// Why a configuration is refused.
@@ -82,6 +144,8 @@ pub enum ConfigError {
     Limits(&'static str),
     /// A time-out, named by its field, is zero.
     Timing(&'static str),
+    /// A guard, named by its field, is out of range.
+    Safety(&'static str),
     /// A signal parameter, named by its field, is out of range.
     Params(&'static str),
     /// A setting of the strategy, named by its key, is out of range.
@@ -97,6 +161,7 @@ impl fmt::Display for ConfigError {
             Self::SymbolLimits(index) => write!(f, "limits of symbol {index} must be positive"),
             Self::Limits(field) => write!(f, "limit {field} is out of range"),
             Self::Timing(field) => write!(f, "time-out {field} must be positive"),
+            Self::Safety(field) => write!(f, "guard {field} is out of range"),
             Self::Params(field) => write!(f, "signal parameter {field} is out of range"),
             Self::Strategy(key) => write!(f, "strategy setting {key} is out of range"),
         }
@@ -135,11 +200,13 @@ impl Config {
             (t.command_age_ns_max, "command_age_ns_max"),
             (t.clock_jump_ns_max, "clock_jump_ns_max"),
             (t.verdict_age_ns_max, "verdict_age_ns_max"),
+            (t.loop_gap_ns_max, "loop_gap_ns_max"),
         ] {
             if value == 0 {
                 return Err(ConfigError::Timing(field));
             }
         }
+        self.safety.validate()?;
         crate::signal::validate(&self.params)?;
         self.strategy.validate().map_err(ConfigError::Strategy)
     }

@@ -233,6 +233,11 @@ impl Engine {
             Input::Verdict(verdict) => self.verdict = Some(**verdict),
             Input::Reconciled(truth) => self.on_truth(now, truth, out),
             Input::JournalUsed { used, capacity } => self.journal = (*used, *capacity),
+            Input::FeedDiverged(_)
+            | Input::ClockSkew { .. }
+            | Input::DeadMan(_)
+            | Input::Algo(_)
+            | Input::Rules(..) => {}
         }
         None
     }

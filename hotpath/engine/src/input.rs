@@ -1,10 +1,13 @@
 //! What the engine consumes, one at a time.
 
 use schema::{
-    AccountUpdate, BookTicker, ClientOrderId, Command, DepthBuf, DepthHead, ExecutionReport, Link,
-    Mark, MonoNs, Notional, OrderReply, OrderType, PositionDelta, Price, Qty, RequestId, Side,
-    SignalParams, SymbolId, TimeInForce, Trade, TradeLite, VenueOrderId, Verdict, WallNs,
+    AccountUpdate, AlgoId, AlgoUpdate, BookTicker, ClientOrderId, Command, DepthBuf, DepthHead,
+    ExecutionReport, Link, Mark, MonoNs, Notional, OrderReply, OrderType, PositionDelta, Price, Qty,
+    RequestId, Side, SignalParams, SymbolId, TimeInForce, Trade, TradeId, TradeLite, VenueOrderId,
+    Verdict, WallNs,
 };
+
+use crate::risk::SymbolRules;
 
 /// The time of an input, on both clocks; the engine has no other clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,8 +31,25 @@ pub enum Input<'a> {
     Depth(&'a DepthHead, &'a DepthBuf),
     /// Time passed. Wanted at least every 100 ms: time-outs, bars and stale feeds are found here.
     Timer,
-    /// A connection came up (`true`; for orders: ready to take orders) or went down.
+    /// A connection came up (`true`; for orders: ready to take orders) or went down. The order link
+    /// coming up while it is up is a promotion: requests go out on another connection from now on,
+    /// and what was unanswered has an unknown outcome.
     Link(Link, bool),
+    /// Two connections bring different books of a symbol: neither is believed for a while.
+    FeedDiverged(SymbolId),
+    /// The venue's clock was asked.
+    ClockSkew {
+        /// Its clock less ours, ns, measured at the middle of the round trip.
+        offset_ns: i64,
+        /// Round trip, ns: the offset is right to half of it.
+        rtt_ns: u64,
+    },
+    /// Whether the venue's dead-man timers of all followed symbols are set.
+    DeadMan(bool),
+    /// A conditional order changed.
+    Algo(&'a AlgoUpdate),
+    /// The venue's filters or the status of a symbol, as they are now.
+    Rules(SymbolId, &'a SymbolRules),
     /// Execution report. Fills missed while the user stream was down are fed as reports (built from
     /// `userTrades`) before [`Input::Reconciled`]; those seen before are known by trade id.
     Report(&'a ExecutionReport),
@@ -83,11 +103,28 @@ pub struct OpenOrder {
     pub reduce_only: bool,
 }
 
+/// An open conditional order as REST states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenAlgo {
+    /// Symbol.
+    pub symbol: SymbolId,
+    /// Our id, or [`ClientOrderId::NONE`] for one of someone else.
+    pub client_order_id: ClientOrderId,
+    /// The venue's id.
+    pub algo_id: AlgoId,
+    /// Side.
+    pub side: Side,
+    /// Price at which it acts.
+    pub trigger_price: Price,
+    /// Whether it closes the position.
+    pub close_position: bool,
+}
+
 /// The account as REST states it; the venue wins.
 ///
 /// Orders sent and fills booked after `requested_at` are younger than this answer: they are left
 /// alone, and a symbol with such fills is compared at the next reconciliation instead.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
     /// When the first REST request of this reconciliation was sent.
     pub requested_at: MonoNs,
@@ -97,4 +134,25 @@ pub struct Truth {
     pub positions: [PositionDelta; schema::SYMBOLS_MAX],
     /// All open orders of the followed symbols.
     pub open_orders: Vec<OpenOrder>,
+    /// All open conditional orders of the followed symbols, if they were asked for.
+    pub algo_orders: Option<Vec<OpenAlgo>>,
+    /// The newest own trade of each symbol by [`SymbolId`]; zero if there is none or it was not
+    /// asked for. Fills up to it were fed as reports before.
+    pub last_trades: [TradeId; schema::SYMBOLS_MAX],
+    /// Whether every question had a whole answer; else only what adds caution is taken from it.
+    pub is_complete: bool,
+}
+
+impl Default for Truth {
+    fn default() -> Self {
+        Self {
+            requested_at: MonoNs(0),
+            wallet: Notional::ZERO,
+            positions: [PositionDelta::default(); schema::SYMBOLS_MAX],
+            open_orders: Vec::new(),
+            algo_orders: None,
+            last_trades: [TradeId(0); schema::SYMBOLS_MAX],
+            is_complete: true,
+        }
+    }
 }

@@ -23,9 +23,9 @@ pub mod risk;
 pub mod signal;
 pub mod strategy;
 
-pub use config::{Config, ConfigError, Timing};
+pub use config::{Config, ConfigError, Safety, Timing};
 pub use engine::Engine;
-pub use input::{Input, Now, OpenOrder, Truth};
+pub use input::{Input, Now, OpenAlgo, OpenOrder, Truth};
 pub use outbox::{ACTIONS_MAX, Action, Outbox, RECORDS_MAX};
 pub use position::Position;
 pub use risk::{Approved, Limits, SymbolConfig, SymbolLimits, SymbolRules};

@@ -1,7 +1,8 @@
 //! What the engine wants sent and recorded after one input.
 
 use schema::{
-    CancelOrder, Decision, Event, ModifyOrder, MonoNs, NewOrder, OrderRef, Record, RequestId,
+    CancelAlgo, CancelOrder, Decision, Event, ModifyOrder, MonoNs, NewAlgo, NewOrder, OrderRef,
+    Record, RequestId,
 };
 
 use crate::risk::Approved;
@@ -22,6 +23,10 @@ pub enum Action {
     Modify(Approved<ModifyOrder>, RequestId),
     /// Ask for the state of an order whose outcome is unknown.
     Status(OrderRef, RequestId),
+    /// Place a conditional order.
+    PlaceAlgo(Approved<NewAlgo>, RequestId),
+    /// Cancel a conditional order.
+    CancelAlgo(Approved<CancelAlgo>, RequestId),
 }
 
 impl Action {
@@ -32,7 +37,9 @@ impl Action {
             Self::Place(_, id, _)
             | Self::Cancel(_, id)
             | Self::Modify(_, id)
-            | Self::Status(_, id) => *id,
+            | Self::Status(_, id)
+            | Self::PlaceAlgo(_, id)
+            | Self::CancelAlgo(_, id) => *id,
         }
     }
 }

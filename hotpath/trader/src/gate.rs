@@ -90,6 +90,8 @@ impl Gate {
             Action::Cancel(cancel, id) => self.encoder.cancel(out, *id, cancel.get(), at),
             Action::Modify(modify, id) => self.encoder.modify(out, *id, modify.get(), at),
             Action::Status(order, id) => self.encoder.status(out, *id, order, at),
+            Action::PlaceAlgo(order, id) => self.encoder.place_algo(out, *id, order.get(), at),
+            Action::CancelAlgo(order, id) => self.encoder.cancel_algo(out, *id, order.get(), at),
         };
         self.pass(connection, encoded)
     }

@@ -222,6 +222,7 @@ fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Res
         params: config.params,
         epoch: BootEpoch(identity.boot_epoch),
         require_verdict: config.require_verdict,
+        safety: engine::Safety::default(),
     })
     .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
 }

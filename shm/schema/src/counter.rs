@@ -76,6 +76,18 @@ counted!(
         ClockJump = "clock_jump": "Jumps of the wall clock.",
         JournalPressure = "journal_pressure": "Times the journal became too full to add risk.",
         CancelRetried = "cancel_retried": "Cancels asked for again.",
+        OrderResent = "order_resent": "Orders sent again under the same id after a certain failure.",
+        OrderRefused = "order_refused": "Orders, changes and cancels the venue refused.",
+        OrderAbsent = "order_absent": "Orders of unknown outcome the venue turned out not to have.",
+        StopPlaced = "stop_placed": "Protective stops placed.",
+        StopMissing = "stop_missing": "Times a position was found without its protective stop.",
+        StopTriggered = "stop_triggered": "Protective stops that acted.",
+        Released = "quarantine_released": "Symbols taken back after they were set aside.",
+        ForeignOrders = "foreign_orders": "Orders of another living trader of ours.",
+        ClockSkew = "clock_skew": "Times the venue's clock was found too far from ours.",
+        RulesChanged = "rules_changed": "Times the venue's filters or the status of a symbol changed.",
+        StaleSymbol = "stale_symbol": "Times the market of one symbol fell silent.",
+        Funding = "funding": "Funding payments.",
     }
 );
 

@@ -99,6 +99,8 @@ impl StrategyId {
     pub const TEST: Self = Self(1);
     /// Short-horizon, from microprice and trade flow.
     pub const IMBALANCE: Self = Self(2);
+    /// Protective stops: conditional orders that close a position.
+    pub const STOP: Self = Self(15);
 
     /// The name people use.
     pub const fn name(self) -> &'static str {
@@ -106,6 +108,7 @@ impl StrategyId {
             0 => "manual",
             1 => "test",
             2 => "imbalance",
+            15 => "stop",
             _ => "unknown",
         }
     }

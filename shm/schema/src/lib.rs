@@ -11,8 +11,10 @@
 //!
 //! Left out: venue formats (`binance`), decisions (`engine`), mapping of memory (`rings`).
 
+mod algo;
 mod command;
 mod counter;
+mod difference;
 mod ids;
 mod market;
 mod money;
@@ -22,8 +24,10 @@ mod state;
 mod status;
 mod time;
 
+pub use algo::{AlgoId, AlgoStatus, AlgoUpdate, CancelAlgo, NewAlgo};
 pub use command::{Command, CommandAnswer, CommandKind, CommandResult};
 pub use counter::{COUNTERS_MAX, Counter, Counters, Gauge, Gauges};
+pub use difference::{Difference, DifferenceKind, Quarantine, QuarantineReason};
 pub use ids::{
     BootEpoch, ClientOrderId, IdError, RequestId, StrategyId, SymbolId, SymbolName, TradeId,
     VenueOrderId,

@@ -186,6 +186,10 @@ wire_enum!(
         Status = 3 "order.status",
         /// `session.logon`
         Logon = 4 "session.logon",
+        /// `algoOrder.place`
+        PlaceAlgo = 5 "algoOrder.place",
+        /// `algoOrder.cancel`
+        CancelAlgo = 6 "algoOrder.cancel",
     }
 );
 

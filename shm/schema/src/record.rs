@@ -113,6 +113,16 @@ wire_enum!(
         Bar = 29 "bar",
         /// The trader started: epoch, wall clock.
         Boot = 30 "boot",
+        /// [`AlgoUpdate`]
+        Algo = 46 "algo",
+        /// [`NewAlgo`]: a conditional order was sent.
+        PlaceAlgo = 47 "place_algo",
+        /// [`CancelAlgo`]: a cancel of a conditional order was sent.
+        CancelAlgo = 48 "cancel_algo",
+        /// [`Difference`]
+        Difference = 49 "difference",
+        /// [`Quarantine`]
+        Quarantine = 50 "quarantine",
     }
 );
 
@@ -260,6 +270,16 @@ pub enum Event {
     Bar(Bar),
     /// The trader started.
     Boot(BootEpoch, WallNs),
+    /// Update of a conditional order.
+    Algo(AlgoUpdate),
+    /// A conditional order was sent.
+    PlaceAlgo(NewAlgo, RequestId),
+    /// A cancel of a conditional order was sent.
+    CancelAlgo(CancelAlgo, RequestId),
+    /// The account differs from what is held here.
+    Difference(Difference),
+    /// A symbol was set aside, or taken back.
+    Quarantine(Quarantine),
 }
 
 impl Record {

@@ -61,6 +61,20 @@ wire_enum!(
         Recovered = 17 "recovered",
         /// Loss limit reached.
         LossLimit = 18 "loss_limit",
+        /// The venue's clock is too far from ours, or not known.
+        ClockSkew = 19 "clock_skew",
+        /// The venue's dead-man timers are not set.
+        DeadMan = 20 "dead_man",
+        /// The loop stood still for too long.
+        LoopGap = 21 "loop_gap",
+        /// The account looks emptier than it can be; asked again before it is believed.
+        AccountSuspect = 22 "account_suspect",
+        /// Another trader of ours trades on this account.
+        ForeignOrders = 23 "foreign_orders",
+        /// Someone else moved the account: liquidation, deleveraging, a person.
+        External = 24 "external",
+        /// The account differs from what is held here.
+        Difference = 25 "difference",
     }
 );
 
@@ -113,5 +127,9 @@ wire_enum!(
         UnknownOrder = 21 "unknown_order",
         /// Daily loss limit reached.
         DailyLoss = 22 "daily_loss",
+        /// The symbol's market is not believed for now.
+        Quarantined = 23 "quarantined",
+        /// The venue refused to take more for now.
+        BackOff = 24 "back_off",
     }
 );

@@ -135,6 +135,10 @@ impl<'a> Request<'a> {
         let length = write_decimal(units, decimals, &mut text);
         self.both(&text[..length]);
     }
+    #[inline]
+    pub(super) fn integer(&mut self, value: i64) {
+        self.both(itoa::Buffer::new().format(value).as_bytes());
+    }
     /// `origClientOrderId` or `orderId`.
     #[inline]
     pub(super) fn order(&mut self, order: &OrderRef) -> Result<(), EncodeError> {
@@ -144,7 +148,7 @@ impl<'a> Request<'a> {
             self.put(b"\",", b"");
         } else if order.venue_order_id.0 > 0 {
             self.put(b"\"orderId\":", b"orderId=");
-            self.both(itoa::Buffer::new().format(order.venue_order_id.0).as_bytes());
+            self.integer(order.venue_order_id.0);
             self.put(b",", b"");
         } else {
             return Err(EncodeError::NoOrderId);
@@ -164,22 +168,38 @@ impl<'a> Request<'a> {
     /// Signature and end; the length of the request.
     #[inline]
     pub(super) fn finish(mut self, signature: &Signature) -> Result<usize, EncodeError> {
+        let signer = match signature {
+            Signature::Hmac(key) => return self.finish_hmac(key),
+            Signature::Other(signer) => signer,
+        };
         if self.is_signed {
             if self.payload.is_full() {
                 return Err(EncodeError::BufferTooSmall);
             }
-            let payload = &self.payload.bytes[..self.payload.at];
+            let mut text = [0; SIGNATURE_BYTES_MAX];
+            let length = signer.sign(&self.payload.bytes[..self.payload.at], &mut text);
             self.json.put(b",\"signature\":\"");
-            match signature {
-                Signature::Hmac(key) => self.json.put(&key.sign_hex(&payload[self.prefix..])),
-                Signature::Other(signer) => {
-                    let mut text = [0; SIGNATURE_BYTES_MAX];
-                    let length = signer.sign(payload, &mut text);
-                    self.json.put(&text[..length]);
-                }
-            }
+            self.json.put(&text[..length]);
             self.json.put(b"\"");
         }
+        self.end()
+    }
+    /// The same with a key that has absorbed the payload's prefix.
+    #[inline]
+    pub(super) fn finish_hmac(mut self, key: &HmacKey) -> Result<usize, EncodeError> {
+        if self.is_signed {
+            if self.payload.is_full() {
+                return Err(EncodeError::BufferTooSmall);
+            }
+            let payload = &self.payload.bytes[self.prefix..self.payload.at];
+            self.json.put(b",\"signature\":\"");
+            self.json.put(&key.sign_hex(payload));
+            self.json.put(b"\"");
+        }
+        self.end()
+    }
+    #[inline]
+    fn end(mut self) -> Result<usize, EncodeError> {
         self.json.put(b"}}");
         if self.json.is_full() { Err(EncodeError::BufferTooSmall) } else { Ok(self.json.at) }
     }

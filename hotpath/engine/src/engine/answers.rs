@@ -67,7 +67,7 @@ impl Engine {
             RequestKind::Cancel => self.on_cancelled(&request, reply),
             RequestKind::Status => self.on_status(now, &request, reply),
             RequestKind::Modify => self.on_modified(&request, reply),
-            RequestKind::Logon => {}
+            RequestKind::Logon | RequestKind::PlaceAlgo | RequestKind::CancelAlgo => {}
         }
     }
 

@@ -83,6 +83,7 @@ fn config(strategy: StrategyConfig) -> Config {
         params: crate::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
         require_verdict: false,
+        safety: Safety::default(),
     }
 }
 

@@ -131,6 +131,8 @@ impl Turn {
             UserFrame::Account(update) => keys::account(update),
             // The next dial asks for a new key; reconciliation finds what was missed.
             UserFrame::ListenKeyExpired => return self.lose(slot, LinkError::ListenKey),
+            // Idempotent: told twice does no harm.
+            UserFrame::Algo(update) => return self.apply(&Input::Algo(update), WallNs(0)),
             _ => return,
         };
         if !self.twice.pass(self.now.mono, slot.lane(), key) {

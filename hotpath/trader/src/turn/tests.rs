@@ -113,6 +113,7 @@ pub(crate) fn engine() -> Engine {
         params: engine::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
         require_verdict: false,
+        safety: engine::Safety::default(),
     })
     .expect("usable settings")
 }

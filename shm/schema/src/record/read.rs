@@ -213,8 +213,58 @@ impl Event {
                 BootEpoch(u32::try_from(w[0]).map_err(|_| BadRecord::Field)?),
                 WallNs(w[1]),
             ),
+            Kind::Algo => Self::Algo(algo_from(symbol, w)?),
+            Kind::PlaceAlgo => Self::PlaceAlgo(
+                NewAlgo {
+                    symbol,
+                    client_order_id: ClientOrderId(w[0] as u64),
+                    side: field(Side::from_u8(low))?,
+                    trigger_price: Price::from_units(w[2]),
+                },
+                RequestId(w[1] as u64),
+            ),
+            Kind::CancelAlgo => Self::CancelAlgo(
+                CancelAlgo {
+                    symbol,
+                    client_order_id: ClientOrderId(w[0] as u64),
+                    algo_id: AlgoId(w[2]),
+                },
+                RequestId(w[1] as u64),
+            ),
+            Kind::Difference => Self::Difference(Difference {
+                what: field(DifferenceKind::from_u8(low))?,
+                symbol,
+                ours: w[0],
+                venue: w[1],
+            }),
+            Kind::Quarantine => Self::Quarantine(Quarantine {
+                symbol,
+                is_on: high != 0,
+                why: field(QuarantineReason::from_u8(low))?,
+                price: Price::from_units(w[0]),
+                reference: Price::from_units(w[1]),
+            }),
         })
     }
+}
+
+fn algo_from(symbol: SymbolId, w: &[i64; WORDS]) -> Result<AlgoUpdate, BadRecord> {
+    let b = w[2].to_le_bytes();
+    Ok(AlgoUpdate {
+        symbol,
+        client_order_id: ClientOrderId(w[0] as u64),
+        algo_id: AlgoId(w[1]),
+        side: field(Side::from_u8(b[0]))?,
+        order_type: field(OrderType::from_u8(b[1]))?,
+        status: field(AlgoStatus::from_u8(b[2]))?,
+        reduce_only: b[3] != 0,
+        close_position: b[4] != 0,
+        trigger_price: Price::from_units(w[3]),
+        qty: Qty::from_units(w[4]),
+        venue_order_id: VenueOrderId(w[5]),
+        transaction_time: WallNs(w[6]),
+        event_time: WallNs(w[7]),
+    })
 }
 
 fn report_from(symbol: SymbolId, r: &Record) -> Result<ExecutionReport, BadRecord> {

@@ -141,6 +141,51 @@ fn every_kind_reads_back_as_written() {
         }),
         Event::Bar(Bar { trade_count: 3, open_time: time, ..Bar::default() }),
         Event::Boot(BootEpoch(u32::MAX), time),
+        Event::Algo(AlgoUpdate {
+            symbol: SymbolId(1),
+            client_order_id: order().client_order_id,
+            algo_id: AlgoId(4_000_001_910_701_524),
+            side: Side::Sell,
+            order_type: OrderType::StopMarket,
+            status: AlgoStatus::Triggered,
+            trigger_price: level.price,
+            qty: level.qty,
+            reduce_only: true,
+            close_position: true,
+            venue_order_id: VenueOrderId(9),
+            transaction_time: time,
+            event_time: time,
+        }),
+        Event::PlaceAlgo(
+            NewAlgo {
+                symbol: SymbolId(1),
+                client_order_id: order().client_order_id,
+                side: Side::Sell,
+                trigger_price: level.price,
+            },
+            RequestId(14),
+        ),
+        Event::CancelAlgo(
+            CancelAlgo {
+                symbol: SymbolId(1),
+                client_order_id: ClientOrderId::NONE,
+                algo_id: AlgoId(-5),
+            },
+            RequestId(15),
+        ),
+        Event::Difference(Difference {
+            what: DifferenceKind::LastTrade,
+            symbol: SymbolId::NONE,
+            ours: -1,
+            venue: i64::MAX,
+        }),
+        Event::Quarantine(Quarantine {
+            symbol: SymbolId(1),
+            is_on: true,
+            why: QuarantineReason::FeedsDiffer,
+            price: level.price,
+            reference: Price::ZERO,
+        }),
     ];
     assert_eq!(events.len(), Kind::ALL.len(), "one example of every kind");
     for event in events {
@@ -182,7 +227,7 @@ fn stages_in_wrong_order_give_no_time() {
 
 proptest! {
     #[test]
-    fn no_record_panics(kind in 0u16..40, symbol: u16, count: u16, flags: u16, words: [i64; 12]) {
+    fn no_record_panics(kind in 0u16..70, symbol: u16, count: u16, flags: u16, words: [i64; 12]) {
         let record = Record { kind, symbol, count, flags, at_ns: 0, input: 0, words };
         let _ = Event::from_record(&record);
     }

@@ -244,8 +244,62 @@ impl Event {
                 r.words[1] = wall.0;
                 r
             }
+            Self::Algo(e) => algo_record(e),
+            Self::PlaceAlgo(e, request) => {
+                let mut r = Record::of(Kind::PlaceAlgo, e.symbol);
+                r.flags = e.side as u16;
+                r.words[0] = e.client_order_id.0 as i64;
+                r.words[1] = request.0 as i64;
+                r.words[2] = e.trigger_price.units();
+                r
+            }
+            Self::CancelAlgo(e, request) => {
+                let mut r = Record::of(Kind::CancelAlgo, e.symbol);
+                r.words[0] = e.client_order_id.0 as i64;
+                r.words[1] = request.0 as i64;
+                r.words[2] = e.algo_id.0;
+                r
+            }
+            Self::Difference(e) => {
+                let mut r = Record::of(Kind::Difference, e.symbol);
+                r.flags = e.what as u16;
+                r.words[0] = e.ours;
+                r.words[1] = e.venue;
+                r
+            }
+            Self::Quarantine(e) => {
+                let mut r = Record::of(Kind::Quarantine, e.symbol);
+                r.flags = e.why as u16 | (e.is_on as u16) << 8;
+                r.words[0] = e.price.units();
+                r.words[1] = e.reference.units();
+                r
+            }
         }
     }
+}
+
+fn algo_record(e: &AlgoUpdate) -> Record {
+    let mut r = Record::of(Kind::Algo, e.symbol);
+    r.words[..8].copy_from_slice(&[
+        e.client_order_id.0 as i64,
+        e.algo_id.0,
+        pack([
+            e.side as u8,
+            e.order_type as u8,
+            e.status as u8,
+            e.reduce_only as u8,
+            e.close_position as u8,
+            0,
+            0,
+            0,
+        ]),
+        e.trigger_price.units(),
+        e.qty.units(),
+        e.venue_order_id.0,
+        e.transaction_time.0,
+        e.event_time.0,
+    ]);
+    r
 }
 
 /// `E` − `T` in ms, kept in 16 bits; the venue's is a few ms.

@@ -236,7 +236,12 @@ impl Core {
             | Event::Timer(_)
             | Event::Link(..)
             | Event::Modify(..)
-            | Event::TradeLite(_) => Ok(()),
+            | Event::TradeLite(_)
+            | Event::Algo(_)
+            | Event::PlaceAlgo(..)
+            | Event::CancelAlgo(..)
+            | Event::Difference(_)
+            | Event::Quarantine(_) => Ok(()),
         }
     }
 
