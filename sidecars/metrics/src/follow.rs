@@ -26,16 +26,25 @@ const RECENT_EVENTS: usize = 24;
 /// Equity points kept for the page: ten minutes at one a second.
 const EQUITY_POINTS: usize = 600;
 
+/// Kinds of records there can be.
+const KINDS_MAX: usize = 64;
+
 /// Counts of journal records.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Counts {
-    kinds: [u64; 64],
+    kinds: [u64; KINDS_MAX],
     refused: [u64; 32],
     states: [u64; 32],
     /// Records overwritten before they were read.
     pub lost: u64,
     /// Records this build could not read.
     pub bad: u64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { kinds: [0; KINDS_MAX], refused: [0; 32], states: [0; 32], lost: 0, bad: 0 }
+    }
 }
 
 impl Counts {
@@ -114,7 +123,7 @@ impl Followed {
             self.counts.bad += 1;
             return;
         };
-        self.counts.kinds[usize::from(record.kind) % 32] += 1;
+        self.counts.kinds[usize::from(record.kind) % KINDS_MAX] += 1;
         let info = self.info.unwrap_or_default();
         match event {
             Event::Stages(stages) => {
