@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 
 use crate::alloc;
 use crate::gate::{Gate, GateError};
-use crate::journal::Journal;
+use crate::journal::{Journal, Sink};
 use crate::net::{Connection, LinkError};
 use crate::queues::LogEntry;
 use crate::tsc;
@@ -21,13 +21,13 @@ pub type Stamps = [u64; 9];
 
 /// Engine, gate, journal and the log queue.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Desk<J = Journal> {
     /// The machine that decides.
     pub engine: Engine,
     /// The way to the wire.
     pub gate: Gate,
     /// The record.
-    pub journal: Journal,
+    pub journal: J,
     log: rtrb::Producer<LogEntry>,
     log_dropped: u64,
     outbox: Outbox,
@@ -39,14 +39,9 @@ pub struct Desk {
     sent: u64,
 }
 
-impl Desk {
+impl<J: Sink> Desk<J> {
     /// Puts the parts together; allocates the outbox.
-    pub fn new(
-        engine: Engine,
-        gate: Gate,
-        journal: Journal,
-        log: rtrb::Producer<LogEntry>,
-    ) -> Self {
+    pub fn new(engine: Engine, gate: Gate, journal: J, log: rtrb::Producer<LogEntry>) -> Self {
         Self {
             engine,
             gate,

@@ -12,6 +12,33 @@ use schema::Record;
 /// Records the spill holds: two account-wide cancels of a full order table with all their answers.
 const SPILL_RECORDS: usize = 8_192;
 
+/// Where the desk's records go: the journal, or a simulation's memory.
+pub trait Sink {
+    /// Keeps one record, behind those before it.
+    fn publish(&mut self, record: &Record);
+    /// Records that could not be kept.
+    fn lost(&self) -> u64;
+}
+
+impl Sink for Journal {
+    #[inline]
+    fn publish(&mut self, record: &Record) {
+        Self::publish(self, record);
+    }
+    fn lost(&self) -> u64 {
+        Self::lost(self)
+    }
+}
+
+impl Sink for Vec<Record> {
+    fn publish(&mut self, record: &Record) {
+        self.push(*record);
+    }
+    fn lost(&self) -> u64 {
+        0
+    }
+}
+
 /// The journal's writer and its spill.
 #[derive(Debug)]
 pub struct Journal {

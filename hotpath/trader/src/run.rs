@@ -16,7 +16,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use schema::{BootEpoch, Event, Record, SymbolName};
 
 use crate::cold::start::{self, Listed};
-use crate::cold::{Left, Rest, Supervisor};
+use crate::cold::{Budget, Left, Rest, Supervisor};
 use crate::config::{self, Config, Wait, keys};
 use crate::counters::Counters;
 use crate::desk::Desk;
@@ -119,7 +119,10 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let signer = RestSigner::new(&api_key, credentials.signer.clone(), config.venue.recv_window_ms);
     let timeout = Duration::from_millis(config.venue.rest_timeout_ms);
     let ca_file = config.venue.ca_file.as_deref();
-    let rest = Rest::new(&config.venue.rest_url, ca_file, timeout, signer).or_exit(EX_CONFIG)?;
+    let counters = Counters::default();
+    let budget = Arc::new(Budget::new(counters.clone()));
+    let rest =
+        Rest::new(&config.venue.rest_url, ca_file, timeout, signer, budget).or_exit(EX_CONFIG)?;
     let rest = Arc::new(rest);
     let listed = prepare_venue(&rest, &config).or_exit(EX_UNAVAILABLE)?;
 
@@ -139,7 +142,6 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let (to_hot, from_cold) = rtrb::RingBuffer::new(MESSAGES);
     let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
     let heart = Arc::new(AtomicU64::new(0));
-    let counters = Counters::default();
     let mut desk = Desk::new(engine, Gate::new(encoder), Journal::new(rings.journal), log_in);
     desk.record(tsc::now(), &Event::Boot(BootEpoch(identity.boot_epoch), tsc::wall()));
     let parts = Parts {
@@ -197,6 +199,7 @@ fn supervise(
 }
 
 fn prepare_venue(rest: &Rest, config: &Config) -> anyhow::Result<Vec<Listed>> {
+    let rest = &start::Patient(rest);
     start::check_clock(rest, config)?;
     let listed = start::listing(rest, config)?;
     start::set_modes(rest, config)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use schema::{Link, MonoNs, SymbolName};
 
+use super::api::Api as _;
 use super::rest::{Rest, percent_encoded};
 use crate::config::Config;
 use crate::net::{Target, dial};

@@ -4,6 +4,8 @@
 //! run beside it: REST jobs on one worker, each dial on a short-lived thread, so that a slow answer
 //! delays neither a reconnect nor the watchdog.
 
+pub mod api;
+pub mod budget;
 pub mod dial;
 pub mod left;
 pub mod prices;
@@ -12,6 +14,8 @@ pub mod rest;
 pub mod start;
 pub mod supervisor;
 
+pub use api::{Api, CallError, Method, Security};
+pub use budget::Budget;
 pub use left::Left;
-pub use rest::{CallError, Rest};
+pub use rest::Rest;
 pub use supervisor::Supervisor;

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use binance::rest::{parse_depth, parse_premium_index};
 use schema::{DepthBuf, DepthKind, Mark, SymbolId, SymbolName};
 
-use super::rest::Rest;
+use super::api::Api;
 use crate::queues::Snapshot;
 
 /// Levels asked for: the venue's lightest answer (weight 2) that reaches past one order.
@@ -14,12 +14,12 @@ const LEVELS: &str = "20";
 ///
 /// # Errors
 /// If one cannot be had: prices of different ages are no basis.
-pub fn prices(rest: &Rest, names: &[SymbolName]) -> anyhow::Result<Vec<(Snapshot, Mark)>> {
+pub fn prices(rest: &dyn Api, names: &[SymbolName]) -> anyhow::Result<Vec<(Snapshot, Mark)>> {
     let all = names.iter().enumerate();
     all.map(|(index, name)| of(rest, SymbolId(index as u16), name)).collect()
 }
 
-fn of(rest: &Rest, symbol: SymbolId, name: &SymbolName) -> anyhow::Result<(Snapshot, Mark)> {
+fn of(rest: &dyn Api, symbol: SymbolId, name: &SymbolName) -> anyhow::Result<(Snapshot, Mark)> {
     let text = name.to_string();
     let body = rest.open("/fapi/v1/depth", &[("symbol", &text), ("limit", LEVELS)])?;
     let mut depth = DepthBuf::new();

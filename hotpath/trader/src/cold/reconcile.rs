@@ -11,10 +11,9 @@ use schema::{
     SymbolId, SymbolName, TradeId, WallNs,
 };
 
+use super::api::Api;
 use super::left::Left;
-use super::rest::Rest;
 use crate::queues::{Missed, Reconciliation, Snapshot};
-use crate::tsc;
 
 /// How far before the last frame fills are looked for where no trade id is known: the clocks may
 /// differ by nearly a second, and a repeated report is booked once.
@@ -28,12 +27,12 @@ const LOOK_BACK_MS: i64 = (7 * 24 - 1) * 3_600_000;
 /// # Errors
 /// If any answer is missing; half a truth is none.
 pub fn reconcile(
-    rest: &Rest,
+    rest: &dyn Api,
     symbols: &[SymbolName],
     missed_since: Option<Missed>,
     left: Option<&Left>,
 ) -> anyhow::Result<Reconciliation> {
-    let mut truth = Truth { requested_at: tsc::mono(), ..Truth::default() };
+    let mut truth = Truth { requested_at: rest.now().mono, ..Truth::default() };
     let body = rest.signed("/fapi/v3/account", &[])?;
     truth.wallet = parse_account(&body).context("account")?.wallet("USDT");
     let body = rest.signed("/fapi/v3/positionRisk", &[])?;
@@ -86,7 +85,7 @@ fn open_order(symbol: SymbolId, order: &OpenOrder) -> engine::OpenOrder {
 
 /// Reports made of own trades, in the order of their ids.
 fn fills(
-    rest: &Rest,
+    rest: &dyn Api,
     symbol: SymbolId,
     name: &str,
     from: &Missed,
@@ -95,7 +94,7 @@ fn fills(
     // A trade id is exact; a time is for symbols that have not traded yet. Not both (PROTOCOL 3.6).
     let last = from.last.get(symbol.index()).map_or(0, |id| id.0);
     let (key, value) = match last {
-        0 => ("startTime", start_ms(from.since)),
+        0 => ("startTime", start_ms(rest, from.since)),
         id => ("fromId", id + 1),
     };
     let value = value.to_string();
@@ -121,20 +120,20 @@ fn fills(
 }
 
 /// Where a look by time begins.
-fn start_ms(since: WallNs) -> i64 {
-    (since.ms() - OVERLAP_MS).max(tsc::wall().ms() - LOOK_BACK_MS)
+fn start_ms(rest: &dyn Api, since: WallNs) -> i64 {
+    (since.ms() - OVERLAP_MS).max(rest.now().wall.ms() - LOOK_BACK_MS)
 }
 
 /// Reports of the ends of orders that an earlier trader sent and did not hear of. Those that were
 /// filled are told by their fills.
 fn ends(
-    rest: &Rest,
+    rest: &dyn Api,
     symbol: SymbolId,
     name: &str,
     left: &Left,
     out: &mut Vec<ExecutionReport>,
 ) -> anyhow::Result<()> {
-    let start = start_ms(left.missed.since).to_string();
+    let start = start_ms(rest, left.missed.since).to_string();
     let params = [("symbol", name), ("startTime", start.as_str()), ("limit", "1000")];
     let body = rest.signed("/fapi/v1/allOrders", &params)?;
     let mut orders = parse_open_orders(&body).context("allOrders")?;
@@ -232,7 +231,7 @@ fn report(
 ///
 /// # Errors
 /// If it cannot be had.
-pub fn snapshot(rest: &Rest, symbol: SymbolId, name: &SymbolName) -> anyhow::Result<Snapshot> {
+pub fn snapshot(rest: &dyn Api, symbol: SymbolId, name: &SymbolName) -> anyhow::Result<Snapshot> {
     let text = name.to_string();
     let body = rest.open("/fapi/v1/depth", &[("symbol", &text), ("limit", "1000")])?;
     let mut depth = DepthBuf::new();

@@ -1,89 +1,21 @@
 //! REST by ureq: time limits on everything, the venue's errors told apart from the wire's.
 
-use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use binance::rest::{RestSigner, parse_error};
+use engine::Now;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use super::api::{Api, CallError, Method, Security};
+use super::budget::{Budget, Heard};
 use crate::net::tls::certificates;
 use crate::tsc;
 
 /// Longest reply accepted: exchangeInfo has 0.9 MB.
 const REPLY_BYTES_MAX: u64 = 16 << 20;
-
-/// How a request is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// GET
-    Get,
-    /// POST
-    Post,
-    /// PUT
-    Put,
-    /// DELETE
-    Delete,
-}
-
-/// What a request must carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Security {
-    /// Nothing.
-    Open,
-    /// The API key.
-    Key,
-    /// The API key and a signature.
-    Signed,
-}
-
-/// Why there is no answer, or a refusal.
-#[derive(Debug)]
-pub enum CallError {
-    /// No answer: the outcome of a request that changes something is unknown.
-    Wire(String),
-    /// The venue refused.
-    Venue {
-        /// HTTP status.
-        status: u16,
-        /// The venue's code; zero if the body held none.
-        code: i32,
-        /// Its words.
-        message: String,
-    },
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wire(what) => write!(f, "no answer: {what}"),
-            Self::Venue { status, code, message } => {
-                write!(f, "refused with {status}, code {code}: {message}")
-            }
-        }
-    }
-}
-impl core::error::Error for CallError {}
-
-impl CallError {
-    /// The venue's code, zero if none.
-    pub fn code(&self) -> i32 {
-        match self {
-            Self::Wire(_) => 0,
-            Self::Venue { code, .. } => *code,
-        }
-    }
-    /// Whether asking again later may help.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Wire(_) => true,
-            Self::Venue { status, .. } => *status >= 500 || matches!(status, 408 | 418 | 429),
-        }
-    }
-}
 
 /// The REST client; shared by the cold threads.
 #[derive(Debug)]
@@ -91,6 +23,7 @@ pub struct Rest {
     agent: Agent,
     base: String,
     signer: RestSigner,
+    budget: Arc<Budget>,
 }
 
 impl Rest {
@@ -103,6 +36,7 @@ impl Rest {
         ca_file: Option<&Path>,
         timeout: Duration,
         signer: RestSigner,
+        budget: Arc<Budget>,
     ) -> anyhow::Result<Self> {
         let roots = match ca_file {
             None => RootCerts::WebPki,
@@ -128,22 +62,26 @@ impl Rest {
             .user_agent(concat!("shrike/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Self { agent, base: base.to_owned(), signer })
+        Ok(Self { agent, base: base.to_owned(), signer, budget })
     }
 
-    /// Sends one request and returns the body of a success.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn call(
+    /// Time of the next signature: ours, set right by what the venue's clock showed.
+    fn signing_ms(&self) -> i64 {
+        tsc::wall().ms() + self.budget.clock_offset_ms()
+    }
+}
+
+impl Api for Rest {
+    fn call(
         &self,
         method: Method,
         path: &str,
         params: &[(&str, &str)],
         security: Security,
     ) -> Result<Vec<u8>, CallError> {
+        self.budget.admit(method, path, params)?;
         let query = match security {
-            Security::Signed => self.signer.query(params, tsc::wall().ms()),
+            Security::Signed => self.signer.query(params, self.signing_ms()),
             _ => plain(params),
         };
         let mark = if query.is_empty() { "" } else { "?" };
@@ -158,38 +96,26 @@ impl Rest {
         }
         .map_err(wire)?;
         let status = response.status().as_u16();
+        let header = |name| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let heard = Heard {
+            status,
+            weight_1m: header("x-mbx-used-weight-1m"),
+            order_count_10s: header("x-mbx-order-count-10s"),
+            retry_after_s: header("retry-after"),
+        };
+        self.budget.heard(&heard);
+        let retry_after = heard.retry_after_s.map(Duration::from_secs);
         let body =
             response.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec().map_err(wire)?;
         if (200..300).contains(&status) {
             return Ok(body);
         }
         let (code, message) = parse_error(&body).unwrap_or_default();
-        Err(CallError::Venue { status, code, message: format!("{path}: {message}") })
+        Err(CallError::Venue { status, code, message: format!("{path}: {message}"), retry_after })
     }
 
-    /// GET without key.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn open(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<u8>, CallError> {
-        self.call(Method::Get, path, params, Security::Open)
-    }
-
-    /// GET, signed.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn signed(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<u8>, CallError> {
-        self.call(Method::Get, path, params, Security::Signed)
-    }
-
-    /// A listen key: a new one, or the living one extended.
-    ///
-    /// # Errors
-    /// If it cannot be had.
-    pub fn listen_key(&self) -> anyhow::Result<String> {
-        let body = self.call(Method::Post, "/fapi/v1/listenKey", &[], Security::Key)?;
-        binance::rest::parse_listen_key(&body).context("listen key")
+    fn now(&self) -> Now {
+        tsc::now()
     }
 }
 

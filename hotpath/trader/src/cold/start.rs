@@ -10,11 +10,44 @@ use binance::rest::{
     parse_exchange_info, parse_leverage, parse_open_orders, parse_position_mode, parse_server_time,
     parse_symbol_config,
 };
+use engine::Now;
 use schema::ClientOrderId;
 
-use super::rest::{CallError, Method, Rest, Security};
+use super::api::{Api, CallError, Method, Security};
 use crate::config::Config;
-use crate::tsc;
+
+/// Asks until the venue takes requests again: at the start there is nothing else to do, and a
+/// process that ends is started again and asks anew, which makes a ban longer.
+pub struct Patient<'a>(pub &'a dyn Api);
+
+impl Api for Patient<'_> {
+    fn call(
+        &self,
+        method: Method,
+        path: &str,
+        params: &[(&str, &str)],
+        security: Security,
+    ) -> Result<Vec<u8>, CallError> {
+        loop {
+            let wait = match self.0.call(method, path, params, security) {
+                Err(CallError::Held { wait }) => wait,
+                Err(CallError::Venue { status: 418 | 429, retry_after, .. }) => {
+                    retry_after.unwrap_or_default()
+                }
+                result => return result,
+            };
+            let wait = wait.max(Duration::from_millis(100));
+            log::warn!(
+                target: "trading",
+                "the venue wants no request for {:.1} s; waiting", wait.as_secs_f64()
+            );
+            std::thread::sleep(wait);
+        }
+    }
+    fn now(&self) -> Now {
+        self.0.now()
+    }
+}
 
 /// One symbol as engine and encoder need it.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +62,15 @@ pub struct Listed {
 ///
 /// # Errors
 /// If it does not answer in time, or the clocks differ by more than the configuration allows.
-pub fn check_clock(rest: &Rest, config: &Config) -> anyhow::Result<()> {
+pub fn check_clock(rest: &dyn Api, config: &Config) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_millis(config.venue.start_timeout_ms);
     let mut pause = Duration::from_millis(200);
     loop {
-        let sent = tsc::wall().ms();
+        let sent = rest.now().wall.ms();
         match rest.open("/fapi/v1/time", &[]) {
             Ok(body) => {
                 let server = parse_server_time(&body).context("the venue's time")?;
-                let received = tsc::wall().ms();
+                let received = rest.now().wall.ms();
                 // The answer was made somewhere between: half the round trip is the best guess.
                 let skew = server - sent.midpoint(received);
                 let max = config.venue.clock_skew_ms_max;
@@ -65,7 +98,7 @@ pub fn check_clock(rest: &Rest, config: &Config) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If one is not listed or its filters cannot be used.
-pub fn listing(rest: &Rest, config: &Config) -> anyhow::Result<Vec<Listed>> {
+pub fn listing(rest: &dyn Api, config: &Config) -> anyhow::Result<Vec<Listed>> {
     let body = rest.open("/fapi/v1/exchangeInfo", &[])?;
     let info = parse_exchange_info(&body).context("exchangeInfo")?;
     config
@@ -119,7 +152,7 @@ fn engine_rules(rules: &binance::rest::SymbolRules) -> engine::SymbolRules {
 ///
 /// # Errors
 /// If they cannot be read or set.
-pub fn set_modes(rest: &Rest, config: &Config) -> anyhow::Result<()> {
+pub fn set_modes(rest: &dyn Api, config: &Config) -> anyhow::Result<()> {
     let body = rest.signed("/fapi/v1/positionSide/dual", &[]).map_err(hint)?;
     if parse_position_mode(&body).context("position mode")? {
         log::warn!(target: "trading", "the account is in hedge mode; setting one-way mode");
@@ -173,7 +206,7 @@ fn hint(error: CallError) -> anyhow::Error {
 ///
 /// # Errors
 /// If the orders cannot be read, or one of ours stays.
-pub fn cancel_stale(rest: &Rest, config: &Config) -> anyhow::Result<usize> {
+pub fn cancel_stale(rest: &dyn Api, config: &Config) -> anyhow::Result<usize> {
     let mut cancelled = 0;
     for symbol in &config.symbols {
         let name = symbol.name.to_string();

@@ -12,11 +12,12 @@ use rustls::ClientConfig;
 use schema::{Counter, LAYOUT_HASH, Mark, SignalParams, SymbolId, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
+use super::api::{Api as _, Method, Security};
 use super::dial::{Dials, connect};
 use super::left::Left;
 use super::prices::prices;
 use super::reconcile::{reconcile, snapshot};
-use super::rest::{Method, Rest, Security};
+use super::rest::Rest;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::net::{LinkError, Masks};
