@@ -1,9 +1,11 @@
 //! Market inputs and the strategy's turn.
 
-use schema::{BookTicker, DepthBuf, DepthHead, Event, Mark, SymbolId, Trade, TradingState};
+use schema::{
+    BookTicker, Counter, DepthBuf, DepthHead, Event, Mark, SymbolId, Trade, TradingState,
+};
 
 use super::Engine;
-use crate::book::Applied;
+use crate::book::{Applied, Sync};
 use crate::input::Now;
 use crate::outbox::Outbox;
 use crate::strategy::{Cause, Intent, View};
@@ -25,7 +27,14 @@ impl Engine {
     ) -> Option<(SymbolId, Cause)> {
         self.counts.ticks += 1;
         let s = self.symbols.get_mut(head.symbol.index())?;
+        let was_gapped = s.book.gaps() > 0 && s.book.sync() == Sync::Empty;
         let applied = s.book.apply_depth(now.mono, head, depth);
+        let is_back = was_gapped && matches!(s.book.sync(), Sync::Bridging | Sync::Diff);
+        if applied == Applied::Gap {
+            self.count(Counter::BookGap);
+        } else if is_back {
+            self.count(Counter::BookResync);
+        }
         self.after_book(now, head.symbol, applied, Cause::Market)
     }
 

@@ -102,6 +102,7 @@ impl Turn {
         }
         while let Some(symbol) = self.arbiter.next_diverged() {
             self.parts.desk.note(LogEntry::Diverged(symbol));
+            self.apply(&Input::FeedDiverged(symbol), WallNs(0));
         }
     }
 
