@@ -88,8 +88,10 @@ impl Exchange {
     }
 
     fn apply_trade(&mut self, symbol: SymbolId, trade: &MarketTrade) {
-        let [event, made] =
-            self.venue_times(trade.trade.event_time, trade.trade.trade_time).map(wall);
+        let [event, made] = self.venue_times(trade.trade.event_time, trade.trade.trade_time);
+        let last_trade_ms = &mut self.markets[symbol.index()].last_trade_ms;
+        *last_trade_ms = made.max(*last_trade_ms);
+        let [event, made] = [event, *last_trade_ms].map(wall);
         let mut out = *trade;
         (out.trade.event_time, out.trade.trade_time) = (event, made);
         self.events.push(VenueEvent::Market(MarketUpdate::Trade(out)));

@@ -21,6 +21,8 @@ pub(super) struct Market {
     pub(super) mark: Mark,
     /// Price of the tape's last trade of the book, zero before the first.
     pub(super) last_price: Price,
+    /// When the tape's last trade was made, venue time: trades never go back.
+    pub(super) last_trade_ms: i64,
     /// Mid EMA × 1024, zero before the first book.
     pub(super) mid_ema: i128,
     /// When the tape last gave a mark price.
@@ -45,6 +47,7 @@ impl Market {
             mid_ema: 0,
             recorded_mark_ms: None,
             last_price: Price::ZERO,
+            last_trade_ms: 0,
             next_trade_id: OWN_TRADE_ID_FIRST + first_id,
             order_id_base: order_id_base + first_id,
         }
