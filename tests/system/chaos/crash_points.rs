@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use super::harness::System;
 use super::setup::Setup;
 use crate::ledgers;
-use crate::processes::{binary, text};
+use crate::processes::{binary, signal, text};
 
 const SIGKILL: i32 = 9;
 /// How long a life may take to come by its point; who does not is killed where it is.
 const LIFE: Duration = Duration::from_millis(2_500);
-/// A point is passed so often before it kills: what lives longer has orders.
-const PASSES: [u32; 3] = [1, 2, 5];
+/// Points every order passes kill at this pass: who lives longer has more orders.
+const PASS: u32 = 4;
 
 /// The names of all crash points.
 fn points() -> Vec<String> {
@@ -56,13 +56,17 @@ impl State {
         system.armed();
         system.trades(1);
         let mut found = Found::default();
-        for (number, point) in points().into_iter().enumerate() {
+        for point in points() {
             system.kill_trader();
             for fault in &self.faults {
                 system.venue.fault(fault.clone());
             }
-            let at = format!("{point}:{}", PASSES[number % PASSES.len()]);
+            let is_often = ["order_", "reply_", "report_", "cancel_"]
+                .iter()
+                .any(|start| point.starts_with(start));
+            let at = format!("{point}:{}", if is_often { PASS } else { 1 });
             system.start_trader_with(&[("SHRIKE_CRASH_AT".to_owned(), at)]);
+            leads_to(&mut system, &point);
             if dies(&mut system) { &mut found.reached } else { &mut found.missed }.push(point);
             let ledger = system.venue.ledger();
             found.seen += usize::from((self.is_seen)(&system, &ledger));
@@ -73,6 +77,21 @@ impl State {
         }
         found.tell(self.name);
         system.finish();
+    }
+}
+
+/// Some points are not passed by trading alone.
+fn leads_to(system: &mut System, point: &str) {
+    if point.starts_with("rest_order_") {
+        system.armed();
+        let order = json!({ "route": "order" });
+        system.venue.fault(json!({ "kind": "refuse", "where": order }));
+        system.venue.fault(json!({ "kind": "cut", "where": order, "count": 2 }));
+    }
+    if point.starts_with("stop_") {
+        system.armed();
+        std::thread::sleep(Duration::from_millis(250));
+        signal(system.trader(), "TERM");
     }
 }
 

@@ -42,7 +42,7 @@ fn f42_a_hot_thread_that_hangs_ends_the_process() {
     system.armed();
     system.trades(1);
     system.kill_trader();
-    let at = "before_send:3=hang";
+    let at = "order_encoded:3=hang";
     system.start_trader_with(&[("SHRIKE_CRASH_AT".to_owned(), at.to_owned())]);
     let ended = system.trader_ended();
     assert_eq!(ended.signal(), Some(SIGABRT), "{ended:?}\n{}", system.said());
@@ -76,7 +76,7 @@ fn f43_a_panic_of_the_hot_thread_ends_the_process() {
     system.armed();
     system.trades(1);
     system.kill_trader();
-    let at = "after_send:2=panic";
+    let at = "order_written:2=panic";
     system.start_trader_with(&[("SHRIKE_CRASH_AT".to_owned(), at.to_owned())]);
     let ended = system.trader_ended();
     assert_eq!(ended.signal(), Some(SIGABRT), "{ended:?}\n{}", system.said());

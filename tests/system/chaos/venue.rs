@@ -14,6 +14,8 @@ pub(crate) struct Venue {
     admin: String,
     dir: PathBuf,
     is_faulty: Cell<bool>,
+    /// Strikes before the faults that are set.
+    struck_before: Cell<u64>,
 }
 
 impl Venue {
@@ -30,7 +32,13 @@ impl Venue {
         let urls = std::fs::read_to_string(urls).expect("it is there");
         let urls: Value = serde_json::from_str(&urls).expect("it is JSON");
         let admin = urls["plain_rest_url"].as_str().expect("an address").to_owned();
-        Self { child: Some(child), admin, dir: dir.to_owned(), is_faulty: Cell::new(false) }
+        Self {
+            child: Some(child),
+            admin,
+            dir: dir.to_owned(),
+            is_faulty: Cell::new(false),
+            struck_before: Cell::new(0),
+        }
     }
 
     /// The process.
@@ -68,19 +76,22 @@ impl Venue {
     pub(crate) fn clear(&self) {
         if self.is_faulty.take() {
             self.post("/shrike/faults", &json!({ "clear": true }));
+            self.struck_before.set(self.all_struck());
         }
     }
 
-    /// How often its faults struck, all together since they were set.
+    /// How often its faults struck since they were cleared last.
     pub(crate) fn struck(&self) -> u64 {
-        let faults = self.get("/shrike/faults");
-        let list = faults["faults"].as_array().or(faults.as_array()).cloned().unwrap_or_default();
-        list.iter().filter_map(|fault| fault["struck"].as_u64()).sum()
+        self.all_struck() - self.struck_before.get()
+    }
+
+    fn all_struck(&self) -> u64 {
+        self.get("/shrike/faults")["struck_total"].as_u64().expect("the venue counts them")
     }
 
     /// Requests that came while their sender was banned, since the venue started.
-    pub(crate) fn called_while_banned(&self) -> u64 {
-        self.get("/shrike/stats")["called_while_banned"].as_u64().expect("the venue counts them")
+    pub(crate) fn refused_by_ban(&self) -> u64 {
+        self.get("/shrike/stats")["refused_by_ban"].as_u64().expect("the venue counts them")
     }
 
     /// Everything that happened to the account.
