@@ -122,7 +122,7 @@ pub struct Change {
     /// The engine hears that a link went down or came up.
     pub link: Option<(Link, bool)>,
     /// Orders leave on this connection from now on; the one before it died, so what it had not
-    /// answered has an unknown outcome: the engine hears the order link go and come.
+    /// answered has an unknown outcome: the engine hears the order link come up while it is up.
     pub promoted: Option<Slot>,
 }
 

@@ -95,7 +95,7 @@ impl Engine {
     }
 
     pub(super) fn on_link(&mut self, link: Link, is_up: bool) {
-        self.links[link as usize] = is_up;
+        let was_up = core::mem::replace(&mut self.links[link as usize], is_up);
         match link {
             Link::Public => {
                 if !is_up {
@@ -118,6 +118,10 @@ impl Engine {
                     self.causes.raise(StateReason::OrderLinkDown);
                     self.doubt_unanswered();
                 } else {
+                    if was_up {
+                        // A promotion: what was asked on the connection before has no answer.
+                        self.doubt_unanswered();
+                    }
                     self.has_cancels_wanted = true;
                 }
             }

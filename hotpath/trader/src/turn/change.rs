@@ -48,7 +48,6 @@ impl Turn {
         }
         if let Some(slot) = change.promoted {
             self.parts.desk.note(LogEntry::Promoted(slot));
-            self.link(Link::Order, false);
             self.link(Link::Order, true);
         }
     }
