@@ -69,6 +69,16 @@ pub(crate) fn start_with(change: impl FnOnce(&mut VenueConfig)) -> Client {
     Client { venue, agent }
 }
 
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let text = response.body_mut().read_to_string().expect("a text");
+    Answer {
+        status: response.status().as_u16(),
+        body: serde_json::from_str(&text).unwrap_or(Value::Null),
+        text,
+        headers: response.headers().clone(),
+    }
+}
+
 impl Client {
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.request("GET", path, None)
@@ -83,6 +93,29 @@ impl Client {
         self.send(&self.venue.plain_rest_url, "GET", path, None)
     }
 
+    /// Posts JSON to the plain port.
+    pub(crate) fn post_plain(&self, path: &str, body: &Value) -> Answer {
+        let request = ureq::http::Request::builder()
+            .method("POST")
+            .uri(format!("{}{path}", self.venue.plain_rest_url))
+            .body(body.to_string())
+            .expect("a request");
+        answer(self.agent.run(request).expect("an answer"))
+    }
+
+    /// A signed limit buy of 0.002 BTCUSDT as the WebSocket API takes it.
+    pub(crate) fn placement(&self, id: &str, price: &str) -> Value {
+        let (key, time) = (self.api_key(), now_ms());
+        let payload = format!(
+            "apiKey={key}&newClientOrderId={id}&price={price}&quantity=0.002&side=BUY\
+             &symbol=BTCUSDT&timeInForce=GTC&timestamp={time}&type=LIMIT"
+        );
+        let params = serde_json::json!({"apiKey": key, "newClientOrderId": id, "price": price,
+            "quantity": "0.002", "side": "BUY", "symbol": "BTCUSDT", "timeInForce": "GTC",
+            "timestamp": time, "type": "LIMIT", "signature": self.hmac(&payload)});
+        serde_json::json!({"id": id, "method": "order.place", "params": params})
+    }
+
     fn send(&self, base: &str, method: &str, path: &str, api_key: Option<&str>) -> Answer {
         let mut request =
             ureq::http::Request::builder().method(method).uri(format!("{base}{path}"));
@@ -91,14 +124,7 @@ impl Client {
         }
         let request = request.body(()).expect("a request");
         let agent = &self.agent;
-        let mut response = agent.run(request).expect("an answer");
-        let text = response.body_mut().read_to_string().expect("a text");
-        Answer {
-            status: response.status().as_u16(),
-            body: serde_json::from_str(&text).unwrap_or(Value::Null),
-            text,
-            headers: response.headers().clone(),
-        }
+        answer(agent.run(request).expect("an answer"))
     }
 
     /// A request signed by HMAC, everything in the query.
@@ -129,9 +155,7 @@ impl Client {
         engine.encode(pair.sign(payload.as_bytes()))
     }
 
-    /// Opens `wss://…{path}`.
-    pub(crate) fn open(&self, path: &str) -> Socket {
-        let url = format!("{}{path}", self.venue.stream_url);
+    fn tls(&self) -> StreamOwned<ClientConnection, TcpStream> {
         let address = self.venue.stream_url.strip_prefix("wss://").expect("a TLS URL");
         let mut roots = rustls::RootCertStore::empty();
         let pem = self.venue.ca_pem.as_bytes();
@@ -149,9 +173,28 @@ impl Client {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(FRAME_WAIT)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
-        let (socket, _) =
-            tungstenite::client(url, StreamOwned::new(tls, stream)).expect("a handshake");
-        Socket(socket)
+        StreamOwned::new(tls, stream)
+    }
+
+    /// A TLS handshake and no more.
+    pub(crate) fn handshake(&self) -> std::io::Result<()> {
+        let mut tls = self.tls();
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        Ok(())
+    }
+
+    /// Opens `wss://…{path}` if the venue lets it.
+    pub(crate) fn try_open(&self, path: &str) -> Option<Socket> {
+        let url = format!("{}{path}", self.venue.stream_url);
+        let (socket, _) = tungstenite::client(url, self.tls()).ok()?;
+        Some(Socket(socket))
+    }
+
+    /// Opens `wss://…{path}`.
+    pub(crate) fn open(&self, path: &str) -> Socket {
+        self.try_open(path).expect("a handshake")
     }
 
     /// Opens the user stream of the default account.
@@ -206,13 +249,29 @@ impl Socket {
         }
     }
 
+    /// The first text that `wanted` accepts, JSON or not.
+    pub(crate) fn until_text(&mut self, wanted: impl Fn(&str) -> bool) {
+        loop {
+            match self.0.read().expect("a frame") {
+                Message::Text(text) if wanted(&text) => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads on, whatever comes, until it cannot be read or is far more than noise.
+    pub(crate) fn until_error(&mut self) {
+        self.0.get_mut().sock.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+        while self.0.read().is_ok() {}
+    }
+
     /// The next frame, which must come.
     pub(crate) fn frame(&mut self) -> Value {
         self.next().expect("the venue closed the connection")
     }
 
     /// The first frame that `wanted` accepts; the ones before it are dropped.
-    pub(crate) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         loop {
             let frame = self.frame();
             if wanted(&frame) {
