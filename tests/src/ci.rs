@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+mod clients;
 mod fuzz;
 
 /// A check: its name on the command line, what it is for, what it runs.
@@ -24,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", about: "the sources are formatted", run: format },
     Step { name: "build", about: "every binary builds", run: build },
     Step { name: "test", about: "unit, model and whole-system tests", run: test },
+    Step { name: "clients", about: "clients no one here wrote trade on the venue", run: clients },
     Step { name: "fuzz", about: "no bytes from outside break a reader", run: fuzz },
     Step { name: "lint", about: "clippy and rustdoc without warnings", run: lint },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
@@ -127,20 +129,35 @@ fn postgres_server() -> Option<PathBuf> {
 }
 
 fn tools(root: &Root) -> Result<()> {
+    if !has_venv() {
+        println!("Python's module venv is missing: installing it");
+        install(root, &["python3", "python3-venv"])
+            .context("install Python 3 with venv by hand, then run `cargo ci` again")?;
+    }
     if let Some(server) = postgres_server() {
         println!("PostgreSQL: {}", server.display());
         return Ok(());
     }
     println!("PostgreSQL is missing: installing it");
-    let sudo = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout != b"0\n");
-    let apt: Vec<&str> = if sudo { vec!["sudo", "-n", "apt-get"] } else { vec!["apt-get"] };
-    let with = |more: &[&'static str]| [apt[1..].to_vec(), more.to_vec()].concat();
-    root.run(apt[0], &with(&["update", "-q"]))
-        .and_then(|()| {
-            root.run(apt[0], &with(&["install", "-qy", "--no-install-recommends", "postgresql"]))
-        })
+    install(root, &["postgresql"])
         .context("install PostgreSQL 14 or newer by hand, then run `cargo ci` again")?;
     postgres_server().map(|_| ()).context("PostgreSQL is installed but its server is not found")
+}
+
+/// Whether Python can make an environment with pip in it; Debian has that in a package of its own.
+fn has_venv() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ensurepip, venv"]).stdout(Stdio::null()).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
+}
+
+/// Installs packages by apt, as root or by sudo.
+fn install(root: &Root, packages: &[&str]) -> Result<()> {
+    let sudo = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout != b"0\n");
+    let apt: Vec<&str> = if sudo { vec!["sudo", "-n", "apt-get"] } else { vec!["apt-get"] };
+    root.run(apt[0], &[&apt[1..], &["update", "-q"]].concat())?;
+    let options = ["install", "-qy", "--no-install-recommends"];
+    root.run(apt[0], &[&apt[1..], &options[..], packages].concat())
 }
 
 fn format(root: &Root) -> Result<()> {
@@ -157,6 +174,11 @@ fn test(root: &Root) -> Result<()> {
 
 fn fuzz(root: &Root) -> Result<()> {
     fuzz::run(&root.dir, &root.cargo)
+}
+
+fn clients(root: &Root) -> Result<()> {
+    root.cargo(&["build", "--locked", "--package", "tools", "--bin", "shrike"])?;
+    clients::run(&root.dir)
 }
 
 fn lint(root: &Root) -> Result<()> {
