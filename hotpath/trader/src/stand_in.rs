@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -111,6 +112,17 @@ impl StandIn {
             let socket =
                 rustix::net::sockopt::set_socket_linger(&stream.sock, Some(Duration::ZERO));
             socket.expect("loopback");
+        }
+    }
+
+    /// Answers the upgrade, then neither reads nor writes nor closes until `is_over`.
+    pub(crate) fn accept_deaf(&self, is_over: &AtomicBool) {
+        let mut stream = self.accept_tls();
+        let answer = upgrade(&mut stream);
+        stream.write_all(&answer).expect("the client listens");
+        stream.flush().expect("the client listens");
+        while !is_over.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

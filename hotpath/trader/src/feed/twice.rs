@@ -10,7 +10,7 @@ use super::LANES;
 
 /// The content of events as one word, without the time at which they were pushed.
 pub mod keys {
-    use schema::{AccountUpdate, ExecutionReport, TradeLite};
+    use schema::{AccountUpdate, AlgoUpdate, ExecutionReport, TradeLite};
 
     use crate::feed::sequence::mix;
 
@@ -40,6 +40,14 @@ pub mod keys {
     pub fn trade_lite(trade: &TradeLite) -> u64 {
         let ids = [trade.venue_order_id.0 as u64, trade.trade_id.0 as u64];
         all(2, &[trade.symbol.index() as u64, ids[0], ids[1], trade.transaction_time.0 as u64])
+    }
+
+    /// Key of an event of a conditional order.
+    pub fn algo(update: &AlgoUpdate) -> u64 {
+        let ids = [update.algo_id.0 as u64, update.venue_order_id.0 as u64];
+        let hash = all(4, &ids);
+        let hash = all(hash, &[update.status as u64, update.transaction_time.0 as u64]);
+        all(hash, &[update.trigger_price.units() as u64, update.qty.units() as u64])
     }
 
     /// Key of an account event.

@@ -19,6 +19,8 @@ use crate::net::{Target, dial};
 use crate::queues::{LOG_ENTRIES, MESSAGES, Reconciliation, Slot};
 use crate::stand_in::{Peer, StandIn};
 
+mod standby;
+
 thread_local! {
     static PLANTED: Cell<bool> = const { Cell::new(false) };
 }
@@ -33,7 +35,9 @@ pub(super) fn allocate_if_planted() {
 /// A loop over loopback TLS, with the test as the venue.
 struct Rig {
     turn: Turn,
-    peers: [Peer; schema::LINKS],
+    stand_in: StandIn,
+    /// By slot.
+    peers: Vec<Peer>,
     to_hot: rtrb::Producer<ToHot>,
     journal: journal::Reader<Record>,
     from_hot: rtrb::Consumer<ToCold>,
@@ -128,6 +132,16 @@ fn patient() -> Settings {
 
 impl Rig {
     fn new() -> Self {
+        let mut rig = Self::with(patient());
+        for link in Link::ALL {
+            rig.connect(Slot::of(*link, 0));
+        }
+        rig.arm();
+        rig
+    }
+
+    /// Without connections.
+    fn with(settings: Settings) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let instance = format!("turn-test-{}-{number}", std::process::id());
@@ -161,45 +175,33 @@ impl Rig {
             heart: Arc::new(AtomicU64::new(0)),
             wait: Wait::Park,
             turn_budget_ns: 100_000,
-            session: patient(),
+            session: settings,
             stale_ns: 60_000_000_000,
             tsc_hz: tsc::calibrate(),
             flatten_on_stop: false,
             stop_timeout_ns: 5_000_000_000,
             left: None,
         };
-        let stand_in = StandIn::new();
-        let mut rig = Self {
+        Self {
             turn: Turn::new(parts),
-            peers: Link::ALL
-                .iter()
-                .map(|_| dead_peer())
-                .collect::<Vec<_>>()
-                .try_into()
-                .map_err(drop)
-                .expect("four"),
+            stand_in: StandIn::new(),
+            peers: (0..SLOTS).map(|_| dead_peer()).collect(),
             to_hot,
             journal,
             from_hot,
             _log: log,
             _instance: Instance(instance),
-        };
-        for link in Link::ALL {
-            rig.connect(&stand_in, *link);
         }
-        rig.arm();
-        rig
     }
 
-    fn connect(&mut self, stand_in: &StandIn, link: Link) {
-        let target = Target::new(&format!("{}/ws", stand_in.url)).expect("a URL");
+    fn connect(&mut self, slot: Slot) {
+        let target = Target::new(&format!("{}/ws", self.stand_in.url)).expect("a URL");
         let (peer, connection) = std::thread::scope(|scope| {
-            let accepted = scope.spawn(|| stand_in.accept());
-            let dialled = dial(&target, stand_in.client.clone(), Duration::from_secs(5));
+            let accepted = scope.spawn(|| self.stand_in.accept());
+            let dialled = dial(&target, self.stand_in.client.clone(), Duration::from_secs(5));
             (accepted.join().expect("accepted"), dialled.expect("loopback"))
         });
-        self.peers[link as usize] = peer;
-        let slot = Slot::of(link, 0);
+        self.peers[slot.index()] = peer;
         let fresh = ToHot::Fresh(slot, Box::new(connection));
         self.to_hot.push(fresh).map_err(drop).expect("room");
         self.until("a connection stands", |turn| turn.session.opened_at(slot).is_some());
@@ -217,16 +219,7 @@ impl Rig {
         };
         let reconciliation = Box::new(Reconciliation { missed: Vec::new(), truth });
         self.to_hot.push(ToHot::Reconciled(reconciliation)).map_err(drop).expect("room");
-        self.say(
-            Link::Market,
-            &format!(
-                concat!(
-                    r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":{},"#,
-                    r#""s":"BTCUSDT","p":"100.0","P":"100.0","i":"100.0","r":"0.0001","T":0}}}}"#
-                ),
-                tsc::wall().ms()
-            ),
-        );
+        self.say(Slot::of(Link::Market, 0), &mark());
         self.until("a mark", |turn| turn.ticks == 1);
         self.tick(1);
         self.until("armed, with an order", |turn| turn.parts.desk.sent() == 1);
@@ -234,29 +227,20 @@ impl Rig {
         self.until("pings are answered", |turn| turn.session.is_answered());
     }
 
-    fn say(&self, link: Link, text: &str) {
-        self.peers[link as usize].say.send(text.to_owned()).expect("the peer lives");
+    fn say(&self, slot: Slot, text: &str) {
+        self.peers[slot.index()].say.send(text.to_owned()).expect("the peer lives");
     }
 
     fn tick(&self, update: u64) {
-        let at = tsc::wall().ms();
-        self.say(
-            Link::Public,
-            &format!(
-                concat!(
-                    r#"{{"stream":"btcusdt@bookTicker","data":{{"e":"bookTicker","u":{update},"#,
-                    r#""s":"BTCUSDT","ps":"BTCUSDT","b":"99.9","B":"2.646","a":"100.0","#,
-                    r#""A":"5.302","T":{at},"E":{at},"st":1}}}}"#
-                ),
-                update = update,
-                at = at
-            ),
-        );
+        self.say(Slot::of(Link::Public, 0), &ticker(update));
     }
 
-    /// The next request the venue heard.
+    /// The next request the venue heard on the first order connection.
     fn order(&self) -> String {
-        let heard = &self.peers[Link::Order as usize].heard;
+        self.order_on(Slot::of(Link::Order, 0))
+    }
+    fn order_on(&self, slot: Slot) -> String {
+        let heard = &self.peers[slot.index()].heard;
         heard.recv_timeout(Duration::from_secs(10)).expect("an order")
     }
 
@@ -307,6 +291,29 @@ impl Rig {
     }
 }
 
+fn mark() -> String {
+    format!(
+        concat!(
+            r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":{},"#,
+            r#""s":"BTCUSDT","p":"100.0","P":"100.0","i":"100.0","r":"0.0001","T":0}}}}"#
+        ),
+        tsc::wall().ms()
+    )
+}
+
+fn ticker(update: u64) -> String {
+    let at = tsc::wall().ms();
+    format!(
+        concat!(
+            r#"{{"stream":"btcusdt@bookTicker","data":{{"e":"bookTicker","u":{update},"#,
+            r#""s":"BTCUSDT","ps":"BTCUSDT","b":"99.9","B":"2.646","a":"100.0","#,
+            r#""A":"5.302","T":{at},"E":{at},"st":1}}}}"#
+        ),
+        update = update,
+        at = at
+    )
+}
+
 fn dead_peer() -> Peer {
     Peer { say: std::sync::mpsc::channel().0, heard: std::sync::mpsc::channel().1 }
 }
@@ -345,7 +352,7 @@ fn every_order_of_a_tick_has_its_stages_in_order() {
 #[test]
 fn a_lost_order_link_leaves_armed_and_is_handed_to_the_cold_thread() {
     let mut rig = Rig::new();
-    rig.peers[Link::Order as usize] = dead_peer(); // the server hangs up
+    rig.peers[Slot::of(Link::Order, 0).index()] = dead_peer(); // the server hangs up
     rig.until("the link is down", |turn| !turn.session.is_up(Link::Order));
     assert_ne!(rig.turn.parts.desk.engine.state(), TradingState::Armed);
     let sent = rig.turn.parts.desk.sent();
