@@ -13,12 +13,13 @@ mod value;
 
 pub use account::{
     AccountInfo, AccountPosition, AssetBalance, LeverageSet, PositionRisk, PositionSide,
-    SymbolConfig, parse_account, parse_leverage, parse_position_mode, parse_positions,
-    parse_symbol_config,
+    SymbolConfig, parse_account, parse_balance, parse_leverage, parse_position_mode,
+    parse_positions, parse_symbol_config,
 };
 pub use exchange_info::{ExchangeInfo, RateLimit, SymbolRules, parse_exchange_info};
 pub use orders::{
-    OpenOrder, UserTrade, parse_depth, parse_open_orders, parse_order, parse_user_trades,
+    OpenAlgo, OpenOrder, UserTrade, parse_depth, parse_open_algos, parse_open_orders, parse_order,
+    parse_user_trades,
 };
 pub use prices::parse_premium_index;
 pub use signer::RestSigner;

@@ -7,12 +7,12 @@ use engine::{ACTIONS_MAX, Action, Engine, Input, Now, Outbox};
 use schema::{ClientOrderId, Event, Kind, Record, RequestId, Stage, Stages, WallNs};
 use std::io::{Read, Write};
 
-use crate::alloc;
 use crate::gate::{Gate, GateError};
 use crate::journal::{Journal, Sink};
 use crate::net::{Connection, LinkError};
 use crate::queues::LogEntry;
 use crate::tsc;
+use crate::{alloc, crash_point};
 
 /// Requests that did not leave and are still to be told to the engine: two full outboxes.
 const UNSENT_MAX: usize = 2 * ACTIONS_MAX;
@@ -95,6 +95,9 @@ impl<J: Sink> Desk<J> {
             let record = Event::Stages(stages).to_record();
             self.journal.publish(&record.stamped(now.mono, self.engine.input_number()));
         }
+        if placed.is_some() {
+            crash_point!("order_journalled");
+        }
         result
     }
 
@@ -110,11 +113,15 @@ impl<J: Sink> Desk<J> {
         let mut result = Ok(());
         for action in self.outbox.actions() {
             let passed = match (&mut orders, self.is_order_ready && result.is_ok()) {
-                (Some(connection), true) => self.gate.send(connection, action, now.wall),
+                (Some(connection), true) => {
+                    crash_point!("order_decided");
+                    self.gate.send(connection, action, now.wall)
+                }
                 _ => Err(GateError::Stuck),
             };
             match (passed, action) {
                 (Ok(passed), Action::Place(order, ..)) => {
+                    crash_point!("order_written");
                     self.sent += 1;
                     if placed.is_none() {
                         placed = Some(order.get().client_order_id);
@@ -123,7 +130,10 @@ impl<J: Sink> Desk<J> {
                         stamps[Stage::WriteReturn as usize] = passed.sent.return_tsc;
                     }
                 }
-                (Ok(_), _) => self.sent += 1,
+                (Ok(_), _) => {
+                    crash_point!("cancel_written");
+                    self.sent += 1;
+                }
                 (Err(error), _) => {
                     let entry = LogEntry::Unsent(action.request_id(), error);
                     push(&mut self.log, &mut self.log_dropped, entry);

@@ -27,7 +27,7 @@ use schema::{RequestId, WallNs};
 use std::io::{Read, Write};
 
 use crate::net::{Connection, HEAD_BYTES_MAX, LinkError, Sent};
-use crate::tsc;
+use crate::{crash_point, tsc};
 
 /// Number of the logon request; far above every number the engine gives.
 pub const LOGON_REQUEST: RequestId = RequestId(1 << 62);
@@ -64,12 +64,17 @@ pub struct Passed {
 pub struct Gate {
     encoder: Encoder,
     buffer: Box<[u8; HEAD_BYTES_MAX + REQUEST_BYTES_MAX]>,
+    clock_offset_ms: i64,
 }
 
 impl Gate {
     /// Takes the encoder; the buffer is allocated here.
     pub fn new(encoder: Encoder) -> Self {
-        Self { encoder, buffer: Box::new([0; HEAD_BYTES_MAX + REQUEST_BYTES_MAX]) }
+        Self {
+            encoder,
+            buffer: Box::new([0; HEAD_BYTES_MAX + REQUEST_BYTES_MAX]),
+            clock_offset_ms: 0,
+        }
     }
 
     /// Sends one action.
@@ -84,7 +89,7 @@ impl Gate {
         wall: WallNs,
     ) -> Result<Passed, GateError> {
         let out = &mut self.buffer[HEAD_BYTES_MAX..];
-        let at = wall.ms();
+        let at = wall.ms() + self.clock_offset_ms;
         let encoded = match action {
             Action::Place(order, id, _) => self.encoder.place(out, *id, order.get(), at),
             Action::Cancel(cancel, id) => self.encoder.cancel(out, *id, cancel.get(), at),
@@ -106,8 +111,13 @@ impl Gate {
         wall: WallNs,
     ) -> Result<Passed, GateError> {
         let out = &mut self.buffer[HEAD_BYTES_MAX..];
-        let encoded = self.encoder.logon(out, LOGON_REQUEST, wall.ms());
+        let encoded = self.encoder.logon(out, LOGON_REQUEST, wall.ms() + self.clock_offset_ms);
         self.pass(connection, encoded)
+    }
+
+    /// What the venue's clock is ahead of ours, ms: requests carry its time.
+    pub const fn set_clock_offset_ms(&mut self, offset_ms: i64) {
+        self.clock_offset_ms = offset_ms;
     }
 
     /// Whether requests rely on a logged-on session from now on.
@@ -122,6 +132,7 @@ impl Gate {
         encoded: Result<usize, EncodeError>,
     ) -> Result<Passed, GateError> {
         let payload_bytes = encoded.map_err(GateError::Encode)?;
+        crash_point!("order_encoded");
         let encode_tsc = tsc::stamp();
         match connection.send_text(&mut self.buffer[..], payload_bytes) {
             Ok(sent) => Ok(Passed { encode_tsc, sent }),

@@ -10,6 +10,8 @@
 //! on this crate but its binary.
 
 pub mod alloc;
+pub mod chaos;
+pub mod cli;
 pub mod cold;
 pub mod config;
 pub mod counters;

@@ -3,12 +3,13 @@
 //! Whatever the hot thread is given that owns memory it gives back ([`ToCold::Lost`],
 //! [`ToCold::Spent`]), so that it frees nothing.
 
-use engine::Truth;
+use engine::{SymbolRules, Truth};
 use schema::{
-    DepthBuf, DepthHead, ExecutionReport, Link, Mark, Record, SYMBOLS_MAX, SignalParams, SymbolId,
-    TradeId, Verdict, WallNs,
+    DepthBuf, DepthHead, ExecutionReport, Link, Mark, OrderReply, Record, SYMBOLS_MAX,
+    SignalParams, SymbolId, TradeId, Verdict, WallNs,
 };
 
+use crate::cold::clock::Skew;
 use crate::net::{Connection, LinkError};
 
 /// Places for connections of one link: two are up, the third replaces one of them before the
@@ -114,6 +115,14 @@ pub enum ToHot {
     Params(SignalParams),
     /// guard's word.
     Verdict(Verdict),
+    /// Whether the venue's dead-man timers run.
+    DeadMan(bool),
+    /// The two clocks were compared.
+    Clock(Skew),
+    /// The venue wants nothing for a while: as an answer says it that belongs to no request.
+    Limited(OrderReply),
+    /// Filters and status of every symbol, by its id.
+    Rules(Box<[SymbolRules]>),
     /// End: cancel, confirm, leave.
     Stop,
 }
@@ -134,6 +143,8 @@ pub enum ToCold {
     Snapshot(SymbolId),
     /// The account is wanted, with the fills since then if some may be missing.
     Reconcile(Option<Missed>),
+    /// The venue refused a request for its time: compare the clocks.
+    Clock,
     /// To be dropped.
     Spent(ToHot),
 }

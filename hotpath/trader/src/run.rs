@@ -15,6 +15,8 @@ use rings::{Identity, Ring, control};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use schema::{BootEpoch, Event, Record, SymbolName};
 
+use crate::cold::account::{self, AccountLock};
+use crate::cold::deadman;
 use crate::cold::start::{self, Listed};
 use crate::cold::{Budget, Left, Rest, Supervisor};
 use crate::config::{self, Config, Wait, keys};
@@ -75,7 +77,7 @@ impl<T, E: Into<anyhow::Error>> Exit<T> for Result<T, E> {
 }
 
 /// Runs a trader until it is told to stop.
-pub fn run(path: &Path) -> ExitCode {
+pub fn run(path: &Path, take_over: bool) -> ExitCode {
     let config = match config::load(path) {
         Ok(config) => config,
         Err(mistakes) => {
@@ -83,7 +85,7 @@ pub fn run(path: &Path) -> ExitCode {
             return ExitCode::from(EX_CONFIG);
         }
     };
-    match run_checked(config) {
+    match run_checked(config, take_over) {
         Ok(code) => ExitCode::from(code),
         Err(Failure(code, error)) => {
             log::error!(target: "trading", "{error:#}");
@@ -96,8 +98,9 @@ pub fn run(path: &Path) -> ExitCode {
     }
 }
 
-fn run_checked(config: Config) -> Result<u8, Failure> {
+fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
     logging::init(&config.log).or_exit(EX_CONFIG)?;
+    die_whole();
     if alloc::abort_from_env() {
         log::info!(target: "trading", "an allocation of the hot thread ends the process");
     }
@@ -116,14 +119,24 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let identity = identity(&config.instance);
     let control = control::Receiver::<Record>::create(&config.instance, COMMANDS, identity, &[])
         .map_err(|error| segment(error, Ring::Control))?;
+    let _account = AccountLock::take(&api_key).or_exit(EX_TEMPFAIL)?;
     let signer = RestSigner::new(&api_key, credentials.signer.clone(), config.venue.recv_window_ms);
     let timeout = Duration::from_millis(config.venue.rest_timeout_ms);
     let ca_file = config.venue.ca_file.as_deref();
     let counters = Counters::default();
     let budget = Arc::new(Budget::new(counters.clone()));
-    let rest =
-        Rest::new(&config.venue.rest_url, ca_file, timeout, signer, budget).or_exit(EX_CONFIG)?;
+    let rest = Rest::new(&config.venue.rest_url, ca_file, timeout, signer, Arc::clone(&budget))
+        .or_exit(EX_CONFIG)?;
     let rest = Arc::new(rest);
+    let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
+    let left = Left::read(&config.instance, &names);
+    start::check_clock(&start::Patient(&*rest), &config).or_exit(EX_UNAVAILABLE)?;
+    if !take_over {
+        let known = left.as_ref().map(|left| left.epochs.clone()).unwrap_or_default();
+        let api = start::Patient(&*rest);
+        account::refuse_if_traded_elsewhere(&api, &names, &known, std::thread::sleep)
+            .or_exit(EX_TEMPFAIL)?;
+    }
     let listed = prepare_venue(&rest, &config).or_exit(EX_UNAVAILABLE)?;
 
     let formats: Vec<SymbolFormat> = listed.iter().map(|listed| listed.format).collect();
@@ -133,8 +146,6 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     let engine = engine(&config, &listed, identity).or_exit(EX_CONFIG)?;
     let tsc_hz = tsc::calibrate();
     let info = run_info(&config, &listed, tsc_hz);
-    let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
-    let left = Left::read(&config.instance, &names);
     let rings = Rings::create(&config, identity, &info)?;
 
     let (log_in, log_out) = rtrb::RingBuffer::new(LOG_ENTRIES);
@@ -166,7 +177,8 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     };
     let mut supervisor = Supervisor::new(
         Arc::clone(&config),
-        rest,
+        Arc::clone(&rest),
+        budget,
         tls,
         to_hot,
         from_hot,
@@ -177,6 +189,13 @@ fn run_checked(config: Config) -> Result<u8, Failure> {
     )
     .or_exit(EX_SOFTWARE)?;
     let outcome = supervise(&mut supervisor, parts, core).or_exit(EX_SOFTWARE)?;
+    if outcome.is_quiet && config.dead_man.countdown_ms > 0 {
+        // Nothing is left to cancel; a timer that runs out later could meet the next trader's
+        // orders before it has set its own.
+        if let Err(error) = deadman::set(&*rest, &names, 0) {
+            log::warn!(target: "risk", "{error:#}");
+        }
+    }
     log_thread.stop();
     Ok(finish(&outcome))
 }
@@ -200,11 +219,26 @@ fn supervise(
 
 fn prepare_venue(rest: &Rest, config: &Config) -> anyhow::Result<Vec<Listed>> {
     let rest = &start::Patient(rest);
-    start::check_clock(rest, config)?;
     let listed = start::listing(rest, config)?;
     start::set_modes(rest, config)?;
     start::cancel_stale(rest, config)?;
     Ok(listed)
+}
+
+/// A panic anywhere ends the whole process, as it does in a release build: a trader without one of
+/// its threads is worse than none. Nothing of its memory, which holds keys, is written to disk.
+fn die_whole() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hook(panic);
+        log::error!(target: "trading", "{panic}");
+        log::logger().flush();
+        std::process::abort();
+    }));
+    let behavior = rustix::process::DumpableBehavior::NotDumpable;
+    if let Err(error) = rustix::process::set_dumpable_behavior(behavior) {
+        log::warn!(target: "trading", "memory of a crash may reach the disk: {error}");
+    }
 }
 
 /// SIGINT and SIGTERM as one flag.
@@ -225,7 +259,7 @@ fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Res
         params: config.params,
         epoch: BootEpoch(identity.boot_epoch),
         require_verdict: config.require_verdict,
-        safety: engine::Safety::default(),
+        safety: config.safety,
     })
     .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
 }

@@ -17,9 +17,10 @@ use std::time::Duration;
 use binance::SymbolTable;
 use engine::{Input, Now};
 use rings::{broadcast, control, latest};
-use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, WallNs};
+use schema::{DepthBuf, Event, Link, MonoNs, Record, Status, SymbolId, WallNs};
 
 use crate::alloc;
+use crate::cold::clock::Skew;
 use crate::config::Wait;
 use crate::counters::Counters;
 use crate::desk::{Desk, Stamps};
@@ -289,6 +290,7 @@ impl Turn {
             }
             ToHot::NoSnapshot(symbol) => self.session.snapshot_came(self.now, symbol),
             ToHot::Reconciled(reconciliation) => {
+                crate::crash_point!("reconcile_told");
                 for report in &reconciliation.missed {
                     self.session.reported(report);
                     self.apply(&Input::Report(report), WallNs(0));
@@ -305,6 +307,19 @@ impl Turn {
             }
             ToHot::Params(params) => self.apply(&Input::Params(&params), WallNs(0)),
             ToHot::Verdict(verdict) => self.apply(&Input::Verdict(&verdict), WallNs(0)),
+            ToHot::DeadMan(is_set) => self.apply(&Input::DeadMan(is_set), WallNs(0)),
+            ToHot::Clock(Skew { offset_ns, rtt_ns }) => {
+                self.parts.desk.gate.set_clock_offset_ms(offset_ns / 1_000_000);
+                self.apply(&Input::ClockSkew { offset_ns, rtt_ns }, WallNs(0));
+            }
+            ToHot::Limited(reply) => self.apply(&Input::Reply(&reply), WallNs(0)),
+            ToHot::Rules(rules) => {
+                for (index, rules) in rules.iter().enumerate() {
+                    let symbol = SymbolId(index as u16);
+                    self.apply(&Input::Rules(symbol, rules), WallNs(0));
+                }
+                self.tell(ToCold::Spent(ToHot::Rules(rules)));
+            }
             ToHot::Stop => self.begin_end(),
         }
     }

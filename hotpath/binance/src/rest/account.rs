@@ -161,6 +161,20 @@ fn side(row: Row) -> Result<PositionSide, RestError> {
     })
 }
 
+/// Reads the wallet balance of one asset from `GET /fapi/v3/balance`; zero if the account has none.
+///
+/// # Errors
+/// [`RestError`].
+pub fn parse_balance(body: &[u8], asset: &str) -> Result<Notional, RestError> {
+    let value = reply(body)?;
+    for row in rows("balance", &value)? {
+        if row.text("asset")? == asset {
+            return Ok(Notional::from_units(row.decimal_cut("balance")?));
+        }
+    }
+    Ok(Notional::ZERO)
+}
+
 /// Reads `GET /fapi/v3/positionRisk`.
 ///
 /// # Errors

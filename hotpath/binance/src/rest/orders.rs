@@ -1,8 +1,9 @@
 //! Orders, own trades and the depth snapshot.
 
 use schema::{
-    ClientOrderId, DepthBuf, DepthHead, DepthKind, Level, Notional, OrderStatus, OrderType, Price,
-    Qty, Side, SymbolId, SymbolName, TimeInForce, TradeId, VenueOrderId, WallNs, parse_decimal,
+    AlgoId, ClientOrderId, DepthBuf, DepthHead, DepthKind, Level, Notional, OrderStatus, OrderType,
+    Price, Qty, Side, SymbolId, SymbolName, TimeInForce, TradeId, VenueOrderId, WallNs,
+    parse_decimal,
 };
 
 use serde_json::Value;
@@ -102,6 +103,52 @@ fn order(row: Row) -> Result<OpenOrder, RestError> {
         cum_qty: Qty::from_units(row.decimal("executedQty")?),
         reduce_only: row.flag("reduceOnly")?,
         update_time: row.time("updateTime")?,
+    })
+}
+
+/// An open conditional order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAlgo {
+    /// Symbol.
+    pub symbol: SymbolName,
+    /// Our id, or [`ClientOrderId::NONE`] for one of someone else.
+    pub client_order_id: ClientOrderId,
+    /// The id as the venue has it.
+    pub client_order_id_text: String,
+    /// The venue's id.
+    pub algo_id: AlgoId,
+    /// Side.
+    pub side: Side,
+    /// Price at which it acts; zero for trailing stops.
+    pub trigger_price: Price,
+    /// Whether it closes the position.
+    pub close_position: bool,
+}
+
+/// Reads `GET /fapi/v1/openAlgoOrders` (PROTOCOL 3.5).
+///
+/// # Errors
+/// [`RestError`].
+pub fn parse_open_algos(body: &[u8]) -> Result<Vec<OpenAlgo>, RestError> {
+    let value = reply(body)?;
+    rows("openAlgoOrders", &value)?.into_iter().map(open_algo).collect()
+}
+
+fn open_algo(row: Row) -> Result<OpenAlgo, RestError> {
+    let client_order_id_text = row.text("clientAlgoId")?;
+    let client_order_id = ClientOrderId::parse(client_order_id_text.as_bytes());
+    let trigger_price = match row.text("triggerPrice")?.as_str() {
+        "" => 0,
+        _ => row.decimal("triggerPrice")?,
+    };
+    Ok(OpenAlgo {
+        symbol: row.symbol("symbol")?,
+        client_order_id: client_order_id.unwrap_or(ClientOrderId::NONE),
+        client_order_id_text,
+        algo_id: AlgoId(row.integer("algoId")?),
+        side: row.word("side", Side::from_wire)?,
+        trigger_price: Price::from_units(trigger_price),
+        close_position: row.flag("closePosition")?,
     })
 }
 

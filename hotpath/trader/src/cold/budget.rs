@@ -98,6 +98,8 @@ struct State {
     limited_until: Option<Instant>,
     /// Nothing may go before.
     banned_until: Option<Instant>,
+    /// A limit nobody was told of: its status, and how long it lasts.
+    untold: Option<(u16, Duration)>,
 }
 
 /// The account of weights; shared by everything that speaks REST.
@@ -111,8 +113,13 @@ pub struct Budget {
 impl Budget {
     /// Nothing used yet.
     pub fn new(counters: Counters) -> Self {
-        let state =
-            State { minute: Instant::now(), weight: 0, limited_until: None, banned_until: None };
+        let state = State {
+            minute: Instant::now(),
+            weight: 0,
+            limited_until: None,
+            banned_until: None,
+            untold: None,
+        };
         Self { state: Mutex::new(state), clock_offset_ms: AtomicI64::new(0), counters }
     }
 
@@ -176,9 +183,15 @@ impl Budget {
         let pause = heard.retry_after_s.map_or(PAUSE, Duration::from_secs);
         let until = Some(now + pause.max(Duration::from_secs(1)));
         state.limited_until = state.limited_until.max(until);
+        state.untold = Some((heard.status, pause));
         if heard.status == 418 {
             state.banned_until = state.banned_until.max(until);
         }
+    }
+
+    /// The newest limit, once: 429 or 418, and how long it lasts from when it was heard.
+    pub fn take_untold(&self) -> Option<(u16, Duration)> {
+        self.state().untold.take()
     }
 
     /// The venue's clock less ours, as last measured.

@@ -140,6 +140,9 @@ pub fn connect(
 ) -> anyhow::Result<Box<HotConnection>> {
     let link = slot.link();
     let listen_key = if link == Link::User { rest.listen_key()? } else { String::new() };
+    if link == Link::User {
+        crate::crash_point!("listen_key_had");
+    }
     let target = Target::new(&url(config, link, &listen_key))?;
     Ok(Box::new(dial(&target, tls, ATTEMPT)?))
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rings::{Next, journal};
 use schema::{
-    ClientOrderId, Event, LAYOUT_HASH, Record, RequestId, RunInfo, SYMBOLS_MAX, SymbolId,
-    SymbolName, TradeId, VenueOrderId, WallNs,
+    BootEpoch, ClientOrderId, Event, LAYOUT_HASH, Record, RequestId, RunInfo, SYMBOLS_MAX,
+    SymbolId, SymbolName, TradeId, VenueOrderId, WallNs,
 };
 use zerocopy::FromBytes as _;
 
@@ -27,6 +27,8 @@ pub struct Left {
     pub unfinished: Vec<(SymbolId, ClientOrderId)>,
     /// Orders whose end was heard.
     pub ended: BTreeSet<(SymbolId, VenueOrderId)>,
+    /// Starts of this trader the journal tells of.
+    pub epochs: BTreeSet<BootEpoch>,
 }
 
 impl Left {
@@ -55,12 +57,14 @@ struct Gathered {
     live: BTreeMap<ClientOrderId, SymbolId>,
     requests: BTreeMap<RequestId, ClientOrderId>,
     ended: BTreeSet<(SymbolId, VenueOrderId)>,
+    epochs: BTreeSet<BootEpoch>,
 }
 
 impl Gathered {
     fn take(&mut self, record: &Record) {
         match Event::from_record(record) {
-            Ok(Event::Boot(_, wall)) => {
+            Ok(Event::Boot(epoch, wall)) => {
+                self.epochs.insert(epoch);
                 // Request ids begin anew with every boot.
                 self.requests.clear();
                 self.heard(wall);
@@ -123,6 +127,7 @@ impl Gathered {
             missed: Missed { since: self.wall, last },
             unfinished: unfinished.take(UNFINISHED_MAX).collect(),
             ended: ended.collect(),
+            epochs: self.epochs,
         })
     }
 }
@@ -131,8 +136,8 @@ impl Gathered {
 mod tests {
     use super::*;
     use schema::{
-        BootEpoch, Decision, ExecType, ExecutionReport, NewOrder, OrderReply, OrderStatus,
-        OrderType, Price, Qty, Side, StrategyId, TimeInForce,
+        Decision, ExecType, ExecutionReport, NewOrder, OrderReply, OrderStatus, OrderType, Price,
+        Qty, Side, StrategyId, TimeInForce,
     };
 
     const BTC: SymbolId = SymbolId(0);

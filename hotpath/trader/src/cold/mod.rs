@@ -4,8 +4,11 @@
 //! run beside it: REST jobs on one worker, each dial on a short-lived thread, so that a slow answer
 //! delays neither a reconnect nor the watchdog.
 
+pub mod account;
 pub mod api;
 pub mod budget;
+pub mod clock;
+pub mod deadman;
 pub mod dial;
 pub mod left;
 pub mod prices;

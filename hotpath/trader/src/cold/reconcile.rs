@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use binance::rest::{
-    OpenOrder, PositionSide, UserTrade, parse_account, parse_depth, parse_open_orders, parse_order,
-    parse_positions, parse_user_trades,
+    AccountInfo, OpenOrder, PositionSide, UserTrade, parse_account, parse_balance, parse_depth,
+    parse_open_algos, parse_open_orders, parse_order, parse_positions, parse_user_trades,
 };
 use engine::Truth;
 use schema::{
@@ -20,9 +20,17 @@ use crate::queues::{Missed, Reconciliation, Snapshot};
 const OVERLAP_MS: i64 = 2_000;
 /// How far back the venue looks by time (7 days), less an hour.
 const LOOK_BACK_MS: i64 = (7 * 24 - 1) * 3_600_000;
+/// Rows of one page, the venue's most.
+const PAGE: usize = 1_000;
+/// Pages of one question: a hundred thousand rows. More is not an answer but a fault.
+const PAGES_MAX: usize = 100;
 
-/// Asks for account, positions, open orders and, if some may be missing, the fills since then and
-/// the ends of orders an earlier trader left.
+/// Asks for account, positions, both books of open orders and, if some may be missing, the fills
+/// since then and the ends of orders an earlier trader left.
+///
+/// The account's own rows and `positionRisk` must tell the same positions, and an account without
+/// any money must be so by `balance` too: a venue under stress has shown empty accounts
+/// (2025-10-10). Where they differ the truth is not complete, and the engine holds what it knows.
 ///
 /// # Errors
 /// If any answer is missing; half a truth is none.
@@ -34,7 +42,8 @@ pub fn reconcile(
 ) -> anyhow::Result<Reconciliation> {
     let mut truth = Truth { requested_at: rest.now().mono, ..Truth::default() };
     let body = rest.signed("/fapi/v3/account", &[])?;
-    truth.wallet = parse_account(&body).context("account")?.wallet("USDT");
+    let account = parse_account(&body).context("account")?;
+    truth.wallet = account.wallet("USDT");
     let body = rest.signed("/fapi/v3/positionRisk", &[])?;
     for row in parse_positions(&body).context("positionRisk")? {
         let Some(index) = symbols.iter().position(|name| *name == row.symbol) else {
@@ -51,6 +60,9 @@ pub fn reconcile(
             unrealized_pnl: row.unrealized_pnl,
         };
     }
+    truth.is_complete = is_confirmed(rest, symbols, &account, &truth)?;
+    crate::crash_point!("reconcile_half");
+    let mut algos = Vec::new();
     let mut missed = Vec::new();
     for (index, name) in symbols.iter().enumerate() {
         let symbol = SymbolId(index as u16);
@@ -58,14 +70,56 @@ pub fn reconcile(
         let body = rest.signed("/fapi/v1/openOrders", &[("symbol", &text)])?;
         let orders = parse_open_orders(&body).context("openOrders")?;
         truth.open_orders.extend(orders.iter().map(|order| open_order(symbol, order)));
+        let body = rest.signed("/fapi/v1/openAlgoOrders", &[("symbol", &text)])?;
+        let found = parse_open_algos(&body).context("openAlgoOrders")?;
+        algos.extend(found.iter().map(|algo| engine::OpenAlgo {
+            symbol,
+            client_order_id: algo.client_order_id,
+            algo_id: algo.algo_id,
+            side: algo.side,
+            trigger_price: algo.trigger_price,
+            close_position: algo.close_position,
+        }));
         if let Some(from) = missed_since {
-            fills(rest, symbol, &text, &from, &mut missed)?;
+            let newest = fills(rest, symbol, &text, &from, &mut missed)?;
+            truth.last_trades[index] = newest.unwrap_or(from.last[index]);
         }
         if let Some(left) = left {
             ends(rest, symbol, &text, left, &mut missed)?;
         }
     }
+    truth.algo_orders = Some(algos);
     Ok(Reconciliation { missed, truth })
+}
+
+/// Whether a second source tells what the first did.
+fn is_confirmed(
+    rest: &dyn Api,
+    symbols: &[SymbolName],
+    account: &AccountInfo,
+    truth: &Truth,
+) -> anyhow::Result<bool> {
+    for (name, position) in symbols.iter().zip(&truth.positions) {
+        let row = account.positions.iter().find(|row| row.symbol == *name);
+        let qty = row.map_or(Qty::ZERO, |row| row.qty);
+        // A fill between the two answers differs as well: the next reconciliation agrees.
+        if qty != position.qty {
+            log::warn!(
+                target: "risk",
+                "the venue tells two positions of {name}: {qty} and {}", position.qty
+            );
+            return Ok(false);
+        }
+    }
+    if !truth.wallet.is_zero() {
+        return Ok(true);
+    }
+    let body = rest.signed("/fapi/v3/balance", &[])?;
+    let wallet = parse_balance(&body, "USDT").context("balance")?;
+    if !wallet.is_zero() {
+        log::warn!(target: "risk", "the venue tells two balances: none and {wallet}");
+    }
+    Ok(wallet.is_zero())
 }
 
 fn open_order(symbol: SymbolId, order: &OpenOrder) -> engine::OpenOrder {
@@ -90,18 +144,28 @@ fn fills(
     name: &str,
     from: &Missed,
     out: &mut Vec<ExecutionReport>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<TradeId>> {
     // A trade id is exact; a time is for symbols that have not traded yet. Not both (PROTOCOL 3.6).
     let last = from.last.get(symbol.index()).map_or(0, |id| id.0);
-    let (key, value) = match last {
+    let (mut key, mut value) = match last {
         0 => ("startTime", start_ms(rest, from.since)),
         id => ("fromId", id + 1),
     };
-    let value = value.to_string();
-    let params = [("symbol", name), (key, value.as_str()), ("limit", "1000")];
-    let body = rest.signed("/fapi/v1/userTrades", &params)?;
-    let mut trades = parse_user_trades(&body).context("userTrades")?;
-    trades.sort_by_key(|trade| trade.trade_id);
+    let mut trades: Vec<UserTrade> = Vec::new();
+    for page in 0.. {
+        let (from, limit) = (value.to_string(), PAGE.to_string());
+        let params = [("symbol", name), (key, from.as_str()), ("limit", limit.as_str())];
+        let body = rest.signed("/fapi/v1/userTrades", &params)?;
+        let mut rows = parse_user_trades(&body).context("userTrades")?;
+        rows.sort_by_key(|trade| trade.trade_id);
+        let count = rows.len();
+        // Whatever was asked by time goes on by id, which is exact.
+        rows.retain(|row| trades.last().is_none_or(|last| row.trade_id > last.trade_id));
+        trades.extend(rows);
+        let Some(newest) = trades.last().filter(|_| count >= PAGE) else { break };
+        anyhow::ensure!(page < PAGES_MAX, "userTrades of {name} has no end");
+        (key, value) = ("fromId", newest.trade_id.0 + 1);
+    }
     let mut orders: Vec<OpenOrder> = Vec::new();
     for trade in &trades {
         if orders.iter().all(|order| order.venue_order_id != trade.venue_order_id) {
@@ -116,7 +180,7 @@ fn fills(
             out.push(report(symbol, order, trade, &trades[index + 1..]));
         }
     }
-    Ok(())
+    Ok(trades.last().map(|trade| trade.trade_id))
 }
 
 /// Where a look by time begins.
@@ -133,10 +197,7 @@ fn ends(
     left: &Left,
     out: &mut Vec<ExecutionReport>,
 ) -> anyhow::Result<()> {
-    let start = start_ms(rest, left.missed.since).to_string();
-    let params = [("symbol", name), ("startTime", start.as_str()), ("limit", "1000")];
-    let body = rest.signed("/fapi/v1/allOrders", &params)?;
-    let mut orders = parse_open_orders(&body).context("allOrders")?;
+    let mut orders = orders_since(rest, name, start_ms(rest, left.missed.since))?;
     let unfinished = left.unfinished.iter().filter(|(of, _)| *of == symbol).map(|(_, id)| *id);
     for id in unfinished {
         if orders.iter().any(|order| order.client_order_id == id) {
@@ -156,6 +217,29 @@ fn ends(
     };
     out.extend(orders.iter().filter(unheard).filter_map(|order| end(symbol, order)));
     Ok(())
+}
+
+/// All orders since a time, page by page.
+fn orders_since(rest: &dyn Api, name: &str, start_ms: i64) -> anyhow::Result<Vec<OpenOrder>> {
+    let mut orders: Vec<OpenOrder> = Vec::new();
+    let (mut key, mut value) = ("startTime", start_ms);
+    for page in 0.. {
+        let (from, limit) = (value.to_string(), PAGE.to_string());
+        let params = [("symbol", name), (key, from.as_str()), ("limit", limit.as_str())];
+        let body = rest.signed("/fapi/v1/allOrders", &params)?;
+        let mut rows = parse_open_orders(&body).context("allOrders")?;
+        rows.sort_by_key(|order| order.venue_order_id);
+        let count = rows.len();
+        rows.retain(|row| {
+            orders.last().is_none_or(|last| row.venue_order_id > last.venue_order_id)
+        });
+        orders.extend(rows);
+        let Some(newest) = orders.last().filter(|_| count >= PAGE) else { break };
+        anyhow::ensure!(page < PAGES_MAX, "allOrders of {name} has no end");
+        // The venue lists from this id upwards.
+        (key, value) = ("orderId", newest.venue_order_id.0 + 1);
+    }
+    Ok(orders)
 }
 
 /// The report an order's end would have come with.
@@ -236,6 +320,7 @@ pub fn snapshot(rest: &dyn Api, symbol: SymbolId, name: &SymbolName) -> anyhow::
     let body = rest.open("/fapi/v1/depth", &[("symbol", &text), ("limit", "1000")])?;
     let mut depth = DepthBuf::new();
     let head = parse_depth(&body, symbol, &mut depth).context("depth")?;
+    crate::crash_point!("snapshot_taken");
     Ok(Snapshot { head, depth })
 }
 

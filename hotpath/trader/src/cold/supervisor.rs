@@ -9,15 +9,22 @@ use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{Counter, LAYOUT_HASH, Mark, SignalParams, SymbolId, SymbolName, Verdict};
+use schema::{
+    ClientOrderId, Counter, Gauge, LAYOUT_HASH, Mark, OrderReply, OrderStatus, Price, Qty,
+    RequestId, SignalParams, SymbolId, SymbolName, VenueOrderId, Verdict,
+};
 use sd_notify::NotifyState;
 
 use super::api::{Api as _, Method, Security};
+use super::budget::Budget;
+use super::clock::{self, Skew};
+use super::deadman::{self, DeadMan};
 use super::dial::{Dials, connect};
 use super::left::Left;
 use super::prices::prices;
 use super::reconcile::{reconcile, snapshot};
 use super::rest::Rest;
+use super::start::{Listed, listing};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::net::{LinkError, Masks};
@@ -30,9 +37,17 @@ use crate::turn::Outcome;
 const NAP: Duration = Duration::from_millis(5);
 /// Between two extensions of the listen key, which lives 60 minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(25 * 60);
+/// Between two comparisons of the clocks.
+const CLOCK: Duration = Duration::from_secs(60);
+/// Between two looks at the venue's listing: filters and status change while we trade.
+const LISTING: Duration = Duration::from_secs(300);
+/// The supervisor's own sleep counts as the hot thread's silence only so far: when the whole
+/// process was stopped, nobody hung.
+const OWN_GAP: Duration = Duration::from_millis(500);
 /// Between two looks for segments of refit and guard.
 const LOOK: Duration = Duration::from_secs(1);
-/// A hot thread that does not turn for so long is named in the log.
+/// A hot thread that does not turn for so long, while this one runs, ends the process: what starts
+/// it again finds the venue's truth, and until then the dead-man timers run out.
 const STILL: Duration = Duration::from_secs(2);
 /// Between two polls of prices by REST; each has weight 3 a symbol.
 const FALLBACK: Duration = Duration::from_secs(1);
@@ -45,6 +60,9 @@ enum Job {
     Reconcile(Option<Missed>),
     KeepAlive,
     Prices,
+    DeadMan(u64),
+    Clock,
+    Listing,
 }
 
 /// What came of it.
@@ -54,12 +72,16 @@ enum Done {
     Reconciled(anyhow::Result<Reconciliation>, Option<Missed>),
     ListenKeyGone,
     Prices(anyhow::Result<Vec<(Snapshot, Mark)>>),
+    DeadMan(anyhow::Result<()>),
+    Clock(anyhow::Result<Skew>),
+    Listing(anyhow::Result<Vec<Listed>>),
 }
 
 /// The supervisor.
 pub struct Supervisor {
     config: Arc<Config>,
     rest: Arc<Rest>,
+    budget: Arc<Budget>,
     tls: Arc<ClientConfig>,
     to_hot: rtrb::Producer<ToHot>,
     from_hot: rtrb::Consumer<ToCold>,
@@ -79,7 +101,13 @@ pub struct Supervisor {
     look_at: Instant,
     keep_alive_at: Instant,
     fallback_at: Option<Instant>,
+    dead_man: DeadMan,
+    clock_at: Instant,
+    listing_at: Instant,
+    /// Turns when last looked at, and when that was.
     beat: (u64, Instant),
+    /// How long they have not changed while this thread ran.
+    still: Duration,
     beat_sent_at: Instant,
     is_stop_told: bool,
     is_ready_told: bool,
@@ -93,6 +121,7 @@ impl Supervisor {
     pub fn new(
         config: Arc<Config>,
         rest: Arc<Rest>,
+        budget: Arc<Budget>,
         tls: Arc<ClientConfig>,
         to_hot: rtrb::Producer<ToHot>,
         from_hot: rtrb::Consumer<ToCold>,
@@ -105,15 +134,18 @@ impl Supervisor {
         let (done_in, done) = unbounded();
         let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
         let (worker_rest, worker_done) = (Arc::clone(&rest), done_in.clone());
+        let worker_config = Arc::clone(&config);
         std::thread::Builder::new()
             .name("rest".to_owned())
-            .spawn(move || work(&worker_rest, &names, &todo, &worker_done, left))
+            .spawn(move || work(&worker_rest, &worker_config, &names, &todo, &worker_done, left))
             .context("cannot start the REST thread")?;
         let now = Instant::now();
         let dials = Dials::new(config.links.dials_5m_max);
         Ok(Self {
+            dead_man: DeadMan::new(config.dead_man, now),
             config,
             rest,
+            budget,
             tls,
             to_hot,
             from_hot,
@@ -132,7 +164,10 @@ impl Supervisor {
             look_at: now,
             keep_alive_at: now + KEEP_ALIVE,
             fallback_at: None,
+            clock_at: now,
+            listing_at: now + LISTING,
             beat: (0, now),
+            still: Duration::ZERO,
             beat_sent_at: now,
             is_stop_told: false,
             is_ready_told: false,
@@ -153,6 +188,8 @@ impl Supervisor {
             self.look_at_sidecars();
             self.keep_alive();
             self.poll_prices();
+            self.keep_dead_man();
+            self.look_at_venue();
             self.watch();
             if self.stop.load(Ordering::Relaxed) && !self.is_stop_told {
                 log::info!(target: "trading", "stopping: cancelling what works");
@@ -205,6 +242,7 @@ impl Supervisor {
             ToCold::Dial(slot) => self.dials.want(slot),
             ToCold::Proved(slot) => self.dials.proved(slot),
             ToCold::Fallback(is_on) => self.fallback(is_on),
+            ToCold::Clock => self.clock_at = Instant::now(),
             ToCold::Snapshot(symbol) => self.ask(Job::Snapshot(symbol)),
             ToCold::Reconcile(missed) => {
                 let missed = match (missed, self.missed.take()) {
@@ -290,6 +328,32 @@ impl Supervisor {
                     self.tell(ToHot::Prices(Box::new(snapshot), mark));
                 }
             }
+            Done::DeadMan(result) => {
+                let is_set = result.is_ok();
+                let counter = if is_set { Counter::DeadManSet } else { Counter::DeadManFailed };
+                self.counters.count(counter);
+                if let Err(error) = result {
+                    log::error!(target: "risk", "{error:#}");
+                }
+                self.dead_man.answered(Instant::now(), is_set);
+            }
+            Done::Clock(Ok(skew)) => {
+                self.budget.set_clock_offset_ms(skew.offset_ms());
+                self.counters.set(Gauge::ClockOffsetNs, skew.offset_ns);
+                self.counters.set(Gauge::ClockRoundTripNs, skew.rtt_ns as i64);
+                self.tell(ToHot::Clock(skew));
+            }
+            Done::Clock(Err(error)) => {
+                log::warn!(target: "execution", "the clocks are not compared: {error:#}");
+                self.clock_at = Instant::now() + RETRY;
+            }
+            Done::Listing(Ok(listed)) => {
+                let rules = listed.iter().map(|listed| listed.config.rules).collect();
+                self.tell(ToHot::Rules(rules));
+            }
+            Done::Listing(Err(error)) => {
+                log::warn!(target: "execution", "no listing: {error:#}");
+            }
             Done::Prices(Err(error)) => {
                 log::warn!(target: "execution", "no prices by REST: {error:#}");
             }
@@ -340,18 +404,59 @@ impl Supervisor {
         }
     }
 
+    /// Refreshes the dead-man timers while the hot thread turns; says when they start and end.
+    fn keep_dead_man(&mut self) {
+        let now = Instant::now();
+        if self.dead_man.ask(now, self.heart.load(Ordering::Relaxed)) {
+            self.ask(Job::DeadMan(self.config.dead_man.countdown_ms));
+        }
+        if let Some(runs) = self.dead_man.change(now) {
+            self.counters.set(Gauge::DeadMan, i64::from(runs));
+            self.tell(ToHot::DeadMan(runs));
+        }
+    }
+
+    /// Clocks, filters, and limits the venue told us of.
+    fn look_at_venue(&mut self) {
+        let now = Instant::now();
+        if now >= self.clock_at {
+            self.clock_at = now + CLOCK;
+            self.ask(Job::Clock);
+        }
+        if now >= self.listing_at {
+            self.listing_at = now + LISTING;
+            self.ask(Job::Listing);
+        }
+        if let Some((status, wait)) = self.budget.take_untold() {
+            log::warn!(
+                target: "execution",
+                "the venue answered {status}: nothing that can wait for {} s", wait.as_secs()
+            );
+            let until = tsc::wall().ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
+            self.tell(ToHot::Limited(limited(status, until)));
+        }
+    }
+
     /// The watchdog is fed only while the hot thread turns.
     fn watch(&mut self) {
         let now = Instant::now();
         let turns = self.heart.load(Ordering::Relaxed);
-        if turns == self.beat.0 {
-            if now - self.beat.1 > STILL {
-                log::error!(target: "trading", "the hot thread stands still at turn {turns}");
-                self.beat.1 = now;
+        let passed = now - self.beat.1;
+        let is_still = turns == self.beat.0;
+        self.beat = (turns, now);
+        if is_still {
+            self.still += passed.min(OWN_GAP);
+            if self.still >= STILL {
+                log::error!(
+                    target: "trading",
+                    "the hot thread stands still at turn {turns}: ending the process"
+                );
+                log::logger().flush();
+                std::process::abort();
             }
             return;
         }
-        self.beat = (turns, now);
+        self.still = Duration::ZERO;
         if !self.is_ready_told {
             self.is_ready_told = sd_notify::notify(&[NotifyState::Ready]).is_ok();
         }
@@ -359,6 +464,25 @@ impl Supervisor {
             self.beat_sent_at = now;
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
+    }
+}
+
+/// What an answer of this status would say that belongs to no request.
+fn limited(status: u16, until_ms: i64) -> OrderReply {
+    OrderReply {
+        request_id: RequestId(0),
+        status,
+        code: -1_003,
+        order_status: OrderStatus::Unknown,
+        client_order_id: ClientOrderId::NONE,
+        venue_order_id: VenueOrderId(0),
+        price: Price::ZERO,
+        qty: Qty::ZERO,
+        cum_qty: Qty::ZERO,
+        order_count_10s: u32::MAX,
+        order_count_1m: u32::MAX,
+        weight_1m: u32::MAX,
+        retry_after_ms: until_ms,
     }
 }
 
@@ -375,6 +499,7 @@ fn newer<T: rings::Plain>(source: &mut Option<(u64, latest::Reader<T>)>) -> Opti
 /// The REST worker: one job after the other.
 fn work(
     rest: &Rest,
+    config: &Config,
     names: &[SymbolName],
     todo: &Receiver<Job>,
     done: &Sender<Done>,
@@ -394,6 +519,9 @@ fn work(
                 Done::Reconciled(result, missed)
             }
             Job::Prices => Done::Prices(prices(rest, names)),
+            Job::DeadMan(countdown_ms) => Done::DeadMan(deadman::set(rest, names, countdown_ms)),
+            Job::Clock => Done::Clock(clock::measure(rest)),
+            Job::Listing => Done::Listing(listing(rest, config)),
             Job::KeepAlive => {
                 match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
                     Ok(_) => continue,

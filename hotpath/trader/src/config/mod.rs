@@ -16,6 +16,7 @@ pub mod keys;
 mod links;
 mod read;
 mod reader;
+mod safety;
 mod trading;
 mod venue;
 
@@ -201,6 +202,10 @@ pub struct Config {
     pub limits: Limits,
     /// Time-outs of the engine.
     pub timing: Timing,
+    /// Guards against a world that is not as it should be.
+    pub safety: engine::Safety,
+    /// The venue's dead-man timers.
+    pub dead_man: crate::cold::deadman::Settings,
     /// Strategy.
     pub strategy: StrategyConfig,
     /// Signal parameters until newer ones arrive.

@@ -4,6 +4,7 @@ use toml_edit::{Document, Item, Value};
 
 use super::links::links;
 use super::reader::{Mistake, Mistakes, Section, looks_like_a_secret, start};
+use super::safety::{dead_man, safety};
 use super::trading::{account, limits, params, strategy, symbols, timing};
 use super::venue::{Use, check, example};
 use super::*;
@@ -54,8 +55,14 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
     let mut links = links(root.table("links", out), out);
     links.session.needs_logon = keys.key_type == KeyType::Ed25519;
     let account = account(root.table("account", out), bounds_of, out);
+    if let Some(every_ns) = account.and_then(|account| account.reconcile_every_ns) {
+        links.session.reconcile_every_ns = every_ns;
+    }
     let symbols = symbols(root.tables("symbol", out), out);
     let limits = limits(root.table("limits", out), account, bounds_of, out);
+    let mut safety = safety(root.table("safety", out), out);
+    let dead_man = dead_man(root.table("dead_man", out), out);
+    safety.require_dead_man = dead_man.countdown_ms > 0;
     let timing = timing(root.table("timing", out), out);
     let strategy = strategy(root.table("strategy", out), bounds_of, out);
     let params = params(root.table("signal", out), out);
@@ -76,6 +83,8 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
         symbols,
         limits: limits?,
         timing,
+        safety,
+        dead_man,
         strategy: strategy?,
         params,
         require_verdict,

@@ -18,6 +18,8 @@ pub(super) struct Account {
     capital: i64,
     leverage_max: i64,
     pub(super) leverage: u32,
+    /// Between two reconciliations, ns; the session's own if not given.
+    pub(super) reconcile_every_ns: Option<u64>,
 }
 
 pub(super) fn account(
@@ -48,11 +50,13 @@ pub(super) fn account(
         let what = format!("account.leverage = {leverage} is above leverage_max = {max}");
         out.add(s.place("leverage"), what, format!("use at most {max}"));
     }
+    let reconcile_every_ms = s.integer("reconcile_every_ms", 500..=600_000, out);
     s.finish(out);
     Some(Account {
         capital: capital?,
         leverage_max: leverage_max?,
         leverage: u32::try_from(leverage?).ok()?,
+        reconcile_every_ns: reconcile_every_ms.map(|ms| ms as u64 * MS_NS),
     })
 }
 

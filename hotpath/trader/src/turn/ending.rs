@@ -26,6 +26,7 @@ impl Turn {
         if self.ending != Ending::No {
             return;
         }
+        crate::crash_point!("stop_begun");
         if self.parts.flatten_on_stop {
             self.ending = Ending::Flattening { until: self.stop_by() };
             self.command(CommandKind::Flatten);
@@ -63,7 +64,11 @@ impl Turn {
                 false
             }
             Ending::Stopping { until } => {
-                self.parts.desk.engine.is_quiet() || self.now.mono >= until
+                let is_over = self.parts.desk.engine.is_quiet() || self.now.mono >= until;
+                if is_over {
+                    crate::crash_point!("stop_quiet");
+                }
+                is_over
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::desk::Stamps;
 use crate::feed::{Taken, keys};
 use crate::gate::LOGON_REQUEST;
 use crate::net::LinkError;
-use crate::queues::{LogEntry, Slot};
+use crate::queues::{LogEntry, Slot, ToCold};
 use crate::session::{GiveUp, Session};
 
 impl Turn {
@@ -130,10 +130,9 @@ impl Turn {
             UserFrame::Report(report) => keys::report(report),
             UserFrame::TradeLite(trade) => keys::trade_lite(trade),
             UserFrame::Account(update) => keys::account(update),
+            UserFrame::Algo(update) => keys::algo(update),
             // The next dial asks for a new key; reconciliation finds what was missed.
             UserFrame::ListenKeyExpired => return self.lose(slot, LinkError::ListenKey),
-            // Idempotent: told twice does no harm.
-            UserFrame::Algo(update) => return self.apply(&Input::Algo(update), WallNs(0)),
             _ => return,
         };
         if !self.twice.pass(self.now.mono, slot.lane(), key) {
@@ -142,17 +141,23 @@ impl Turn {
         let none = WallNs(0);
         match frame {
             UserFrame::Report(report) => {
+                crate::crash_point!("report_read");
                 self.session.reported(report);
                 self.apply(&Input::Report(report), none);
             }
             UserFrame::TradeLite(trade) => self.apply(&Input::TradeLite(trade), none),
             UserFrame::Account(update) => self.apply(&Input::Account(update), none),
+            UserFrame::Algo(update) => self.apply(&Input::Algo(update), none),
             _ => {}
         }
     }
 
     pub(super) fn reply(&mut self, slot: Slot, reply: &OrderReply) {
         if reply.request_id != LOGON_REQUEST {
+            crate::crash_point!("reply_read");
+            if matches!(reply.code, -1_021 | -5_028) {
+                self.tell(ToCold::Clock);
+            }
             let kind = self.parts.desk.engine.request_kind(reply.request_id);
             if matches!(kind, Some(RequestKind::Place | RequestKind::Cancel)) {
                 self.session.acknowledged(self.now, reply);
