@@ -22,6 +22,7 @@ mod order;
 mod record;
 mod state;
 mod status;
+mod taken;
 mod time;
 
 pub use algo::{AlgoId, AlgoStatus, AlgoUpdate, CancelAlgo, NewAlgo};
@@ -47,6 +48,9 @@ pub use status::{
     BALANCES_MAX, CONNECTIONS, CONNECTIONS_PER_LINK, ConnectionState, ConnectionStatus, LINKS,
     Link, LinkStatus, RunInfo, SYMBOLS_MAX, SignalParams, Status, SymbolInfo, SymbolStatus,
     Verdict,
+};
+pub use taken::{
+    AccountHead, BLOB_BYTES, Blob, BlobKind, OpenAlgo, OpenOrder, SymbolRules, Taken, TruthHead,
 };
 pub use time::{MonoNs, WallNs};
 
@@ -76,4 +80,4 @@ pub const LAYOUT_HASH: u64 = {
 };
 
 /// Version of the meaning of the records; see [`LAYOUT_HASH`].
-pub const LAYOUT_VERSION: u64 = 1;
+pub const LAYOUT_VERSION: u64 = 2;

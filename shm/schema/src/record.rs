@@ -15,6 +15,7 @@ use crate::order::wire_enum;
 use crate::*;
 
 mod read;
+mod taken;
 mod write;
 
 /// Levels in one record.
@@ -113,6 +114,36 @@ wire_enum!(
         Bar = 29 "bar",
         /// The trader started: epoch, wall clock.
         Boot = 30 "boot",
+        /// The wall clock moved against the monotonic one.
+        Clock = 31 "clock",
+        /// A request did not leave.
+        SendFailed = 32 "send_failed",
+        /// [`SignalParams`]
+        Params = 33 "params",
+        /// [`Verdict`]
+        Verdict = 34 "verdict",
+        /// How full the journal is.
+        JournalUsed = 35 "journal_used",
+        /// [`AccountHead`], followed by balances and positions.
+        Account = 36 "account",
+        /// The venue's clock was asked.
+        ClockSkew = 37 "clock_skew",
+        /// Whether the venue's dead-man timers are set.
+        DeadMan = 38 "dead_man",
+        /// Two connections bring different books.
+        FeedDiverged = 39 "feed_diverged",
+        /// [`SymbolRules`]
+        Rules = 40 "rules",
+        /// [`TruthHead`], followed by its lists.
+        Truth = 41 "truth",
+        /// [`OpenOrder`] of the truth before.
+        TruthOrder = 42 "truth_order",
+        /// [`OpenAlgo`] of the truth before.
+        TruthAlgo = 43 "truth_algo",
+        /// Newest own trades of the truth before.
+        LastTrades = 44 "last_trades",
+        /// [`Blob`]
+        Blob = 45 "blob",
         /// [`AlgoUpdate`]
         Algo = 46 "algo",
         /// [`NewAlgo`]: a conditional order was sent.
@@ -270,6 +301,8 @@ pub enum Event {
     Bar(Bar),
     /// The trader started.
     Boot(BootEpoch, WallNs),
+    /// An input of the engine that no other record tells.
+    Taken(Taken),
     /// Update of a conditional order.
     Algo(AlgoUpdate),
     /// A conditional order was sent.
@@ -315,6 +348,12 @@ impl Record {
             }
             record
         })
+    }
+
+    /// Whether it is kept for replay alone: no other reader needs it.
+    #[inline]
+    pub const fn is_for_replay(&self) -> bool {
+        self.kind >= Kind::Clock as u16 && self.kind <= Kind::Blob as u16
     }
 
     /// The kind, if this build knows it.

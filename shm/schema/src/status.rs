@@ -266,7 +266,9 @@ impl Status {
 }
 
 /// Parameters of the signal, from `refit` or the configuration.
-#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct SignalParams {
     /// Version; zero means the configuration's.
@@ -286,7 +288,9 @@ pub struct SignalParams {
 }
 
 /// guard's word: whether risk may be added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Verdict {
     /// Monotonic time it was given, ns.

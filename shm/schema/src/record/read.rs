@@ -3,7 +3,7 @@
 use super::*;
 
 #[inline]
-fn field<T>(value: Option<T>) -> Result<T, BadRecord> {
+pub(super) fn field<T>(value: Option<T>) -> Result<T, BadRecord> {
     value.ok_or(BadRecord::Field)
 }
 
@@ -213,6 +213,21 @@ impl Event {
                 BootEpoch(u32::try_from(w[0]).map_err(|_| BadRecord::Field)?),
                 WallNs(w[1]),
             ),
+            Kind::Clock
+            | Kind::SendFailed
+            | Kind::Params
+            | Kind::Verdict
+            | Kind::JournalUsed
+            | Kind::Account
+            | Kind::ClockSkew
+            | Kind::DeadMan
+            | Kind::FeedDiverged
+            | Kind::Rules
+            | Kind::Truth
+            | Kind::TruthOrder
+            | Kind::TruthAlgo
+            | Kind::LastTrades
+            | Kind::Blob => Self::Taken(taken::taken_from(kind, r)?),
             Kind::Algo => Self::Algo(algo_from(symbol, w)?),
             Kind::PlaceAlgo => Self::PlaceAlgo(
                 NewAlgo {

@@ -41,6 +41,25 @@ fn report() -> ExecutionReport {
     }
 }
 
+fn rules() -> SymbolRules {
+    SymbolRules {
+        tick: Price::from_units(1),
+        price_min: Price::from_units(2),
+        price_max: Price::from_units(3),
+        step: Qty::from_units(4),
+        qty_min: Qty::from_units(5),
+        qty_max: Qty::from_units(6),
+        market_step: Qty::from_units(7),
+        market_qty_min: Qty::from_units(8),
+        market_qty_max: Qty::from_units(9),
+        notional_min: Notional::from_units(10),
+        percent_up_e4: 1_000_000,
+        percent_down_e4: 9_500,
+        open_orders_max: 200,
+        is_trading: true,
+    }
+}
+
 #[test]
 fn every_kind_reads_back_as_written() {
     let time = WallNs::from_ms(1_789_837_689_736);
@@ -141,6 +160,58 @@ fn every_kind_reads_back_as_written() {
         }),
         Event::Bar(Bar { trade_count: 3, open_time: time, ..Bar::default() }),
         Event::Boot(BootEpoch(u32::MAX), time),
+        Event::Taken(Taken::Clock(-7)),
+        Event::Taken(Taken::SendFailed(RequestId(16))),
+        Event::Taken(Taken::Params(SignalParams { version: 3, ..SignalParams::default() })),
+        Event::Taken(Taken::Verdict(Verdict { sequence: 4, killed: 1, ..Verdict::default() })),
+        Event::Taken(Taken::JournalUsed { used: 5, capacity: u64::MAX }),
+        Event::Taken(Taken::Account(AccountHead {
+            balances: 1,
+            positions: 2,
+            others: 3,
+            is_funding: true,
+            transaction_time: time,
+            event_time: time,
+        })),
+        Event::Taken(Taken::ClockSkew { offset_ns: -6, rtt_ns: 7 }),
+        Event::Taken(Taken::DeadMan(true)),
+        Event::Taken(Taken::FeedDiverged(SymbolId(1))),
+        Event::Taken(Taken::Rules(SymbolId(1), rules())),
+        Event::Taken(Taken::Truth(TruthHead {
+            requested_ns: 8,
+            wallet: Notional::from_units(-9),
+            positions: 2,
+            orders: 3,
+            algos: Some(0),
+            is_complete: true,
+        })),
+        Event::Taken(Taken::TruthOrder(OpenOrder {
+            symbol: SymbolId(1),
+            client_order_id: order().client_order_id,
+            venue_order_id: VenueOrderId(5),
+            side: Side::Sell,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::Gtx,
+            price: level.price,
+            qty: level.qty,
+            cum_qty: Qty::ZERO,
+            reduce_only: true,
+        })),
+        Event::Taken(Taken::TruthAlgo(OpenAlgo {
+            symbol: SymbolId(1),
+            client_order_id: order().client_order_id,
+            algo_id: AlgoId(6),
+            side: Side::Sell,
+            trigger_price: level.price,
+            close_position: true,
+        })),
+        Event::Taken(Taken::LastTrades([TradeId(7); SYMBOLS_MAX])),
+        Event::Taken(Taken::Blob(Blob {
+            what: BlobKind::Config,
+            length: 96,
+            more: 2,
+            bytes: [b'x'; BLOB_BYTES],
+        })),
         Event::Algo(AlgoUpdate {
             symbol: SymbolId(1),
             client_order_id: order().client_order_id,
@@ -225,7 +296,63 @@ fn stages_in_wrong_order_give_no_time() {
     assert_eq!(stages.between_ns(Stage::Read, Stage::WriteCall, 0), None);
 }
 
+#[test]
+fn a_long_text_is_whole_again() {
+    for length in [0, 1, 95, 96, 97, 1_000] {
+        let text: Vec<u8> = (0..length).map(|index| index as u8).collect();
+        let blobs: Vec<Blob> = Blob::of(BlobKind::Build, &text).collect();
+        let read: Vec<u8> = blobs.iter().flat_map(|blob| blob.as_slice().to_vec()).collect();
+        assert_eq!(read, text);
+        assert!(blobs.iter().rev().enumerate().all(|(index, blob)| blob.more == index as u16));
+    }
+}
+
 proptest! {
+    #[test]
+    fn inputs_read_back_as_written(
+        words in proptest::array::uniform8(proptest::num::i64::ANY),
+        small in proptest::array::uniform4(proptest::num::u8::ANY),
+        count: u16,
+    ) {
+        let taken = [
+            Taken::Clock(words[0]),
+            Taken::SendFailed(RequestId(words[0] as u64)),
+            Taken::JournalUsed { used: words[0] as u64, capacity: words[1] as u64 },
+            Taken::Account(AccountHead {
+                balances: small[0],
+                positions: small[1],
+                others: count,
+                is_funding: small[2] & 1 == 1,
+                transaction_time: WallNs(words[0]),
+                event_time: WallNs(words[1]),
+            }),
+            Taken::ClockSkew { offset_ns: words[0], rtt_ns: words[1] as u64 },
+            Taken::Truth(TruthHead {
+                requested_ns: words[0] as u64,
+                wallet: Notional::from_units(words[1]),
+                positions: small[0],
+                orders: count,
+                algos: (small[1] & 1 == 1).then_some(count),
+                is_complete: small[2] & 1 == 1,
+            }),
+            Taken::LastTrades(words.map(TradeId)),
+            Taken::Params(SignalParams {
+                version: words[0] as u64,
+                fitted_at_ns: words[1],
+                microprice_weight: words[2],
+                flow_weight: words[3],
+                flow_half_life_ns: words[4] as u64,
+                variance_half_life_ns: words[5] as u64,
+                entry_threshold: words[6],
+            }),
+        ];
+        for taken in taken {
+            let record = Event::Taken(taken).to_record();
+            prop_assert!(record.is_for_replay());
+            prop_assert_eq!(Event::from_record(&record), Ok(Event::Taken(taken)));
+        }
+    }
+
     #[test]
     fn no_record_panics(kind in 0u16..70, symbol: u16, count: u16, flags: u16, words: [i64; 12]) {
         let record = Record { kind, symbol, count, flags, at_ns: 0, input: 0, words };

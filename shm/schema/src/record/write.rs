@@ -4,7 +4,7 @@ use super::*;
 
 /// Packs small numbers into one word, lowest byte first.
 #[inline]
-fn pack(bytes: [u8; 8]) -> i64 {
+pub(super) fn pack(bytes: [u8; 8]) -> i64 {
     i64::from_le_bytes(bytes)
 }
 
@@ -244,6 +244,7 @@ impl Event {
                 r.words[1] = wall.0;
                 r
             }
+            Self::Taken(e) => taken::taken_record(e),
             Self::Algo(e) => algo_record(e),
             Self::PlaceAlgo(e, request) => {
                 let mut r = Record::of(Kind::PlaceAlgo, e.symbol);
