@@ -8,15 +8,24 @@ use super::Engine;
 use crate::book::{Applied, Sync};
 use crate::input::Now;
 use crate::outbox::Outbox;
+use crate::risk::SymbolRules;
 use crate::strategy::{Cause, Intent, View};
 
 impl Engine {
     #[inline]
-    pub(super) fn on_ticker(&mut self, now: Now, ticker: &BookTicker) -> Option<(SymbolId, Cause)> {
+    pub(super) fn on_ticker(
+        &mut self,
+        now: Now,
+        ticker: &BookTicker,
+        out: &mut Outbox,
+    ) -> Option<(SymbolId, Cause)> {
         self.counts.ticks += 1;
-        let s = self.symbols.get_mut(ticker.symbol.index())?;
+        if ticker.symbol.index() >= self.symbols.len() || !self.admit_ticker(now, ticker, out) {
+            return None;
+        }
+        let s = &mut self.symbols[ticker.symbol.index()];
         let applied = s.book.apply_ticker(now.mono, ticker);
-        self.after_book(now, ticker.symbol, applied, Cause::Ticker)
+        self.after_book(now, ticker.symbol, applied, Cause::Ticker, out)
     }
 
     pub(super) fn on_depth(
@@ -24,18 +33,23 @@ impl Engine {
         now: Now,
         head: &DepthHead,
         depth: &DepthBuf,
+        out: &mut Outbox,
     ) -> Option<(SymbolId, Cause)> {
         self.counts.ticks += 1;
         let s = self.symbols.get_mut(head.symbol.index())?;
-        let was_gapped = s.book.gaps() > 0 && s.book.sync() == Sync::Empty;
+        let was_wanted = s.book.wants_snapshot();
         let applied = s.book.apply_depth(now.mono, head, depth);
-        let is_back = was_gapped && matches!(s.book.sync(), Sync::Bridging | Sync::Diff);
-        if applied == Applied::Gap {
+        let is_wanted = s.book.wants_snapshot();
+        if is_wanted != was_wanted {
+            s.unsynced_at = is_wanted.then_some(now.mono);
+        }
+        if applied == Applied::Gap && head.kind == DepthKind::Diff {
             self.count(Counter::BookGap);
-        } else if is_back {
+        }
+        if was_wanted && !is_wanted {
             self.count(Counter::BookResync);
         }
-        self.after_book(now, head.symbol, applied, Cause::Market)
+        self.after_book(now, head.symbol, applied, Cause::Market, out)
     }
 
     #[inline]
@@ -45,6 +59,7 @@ impl Engine {
         symbol: SymbolId,
         applied: Applied,
         cause: Cause,
+        out: &mut Outbox,
     ) -> Option<(SymbolId, Cause)> {
         let s = &mut self.symbols[symbol.index()];
         s.is_stale = false;
@@ -53,6 +68,7 @@ impl Engine {
         }
         s.is_crossed = s.book.top().is_crossed();
         s.signal.on_top(now.mono, s.book.top());
+        self.look_at_top(now, symbol, out);
         Some((symbol, cause))
     }
 
@@ -63,10 +79,12 @@ impl Engine {
         out: &mut Outbox,
     ) -> Option<(SymbolId, Cause)> {
         self.counts.ticks += 1;
-        let s = self.symbols.get_mut(trade.symbol.index())?;
-        if trade.price.units() <= 0 || trade.qty.units() <= 0 {
+        let index = trade.symbol.index();
+        let is_known = index < self.symbols.len();
+        if !is_known || trade.qty.units() <= 0 || !self.admit_trade(index, trade.price) {
             return None;
         }
+        let s = &mut self.symbols[index];
         s.signal.on_trade(now.mono, trade);
         if let Some(bar) = s.bars.on_trade(trade, s.funding_rate_e8) {
             out.record(&Event::Bar(bar));
@@ -74,23 +92,59 @@ impl Engine {
         Some((trade.symbol, Cause::Market))
     }
 
-    pub(super) fn on_mark(&mut self, now: Now, mark: &Mark) {
+    pub(super) fn on_mark(&mut self, now: Now, mark: &Mark, out: &mut Outbox) {
         self.counts.ticks += 1;
-        if let Some(s) = self.symbols.get_mut(mark.symbol.index()) {
-            if mark.mark_price.units() > 0 {
-                s.mark_price = mark.mark_price;
-                s.mark_at = now.mono;
-            }
-            s.funding_rate_e8 = mark.funding_rate_e8;
+        if mark.symbol.index() >= self.symbols.len()
+            || !self.admit_mark(now, mark.symbol, mark.mark_price, out)
+        {
+            return;
+        }
+        let s = &mut self.symbols[mark.symbol.index()];
+        let is_moved = s.mark_price != mark.mark_price;
+        s.mark_price = mark.mark_price;
+        s.mark_at = now.mono;
+        s.funding_rate_e8 = mark.funding_rate_e8;
+        if is_moved {
+            self.move_bounds(now, mark.symbol, out);
         }
     }
 
-    /// Finds feeds that fell silent.
-    pub(super) fn watch_feeds(&mut self, now: Now) {
-        for s in &mut self.symbols {
-            let age_ns = s.book.age_ns(now.mono);
-            s.is_stale = !s.book.is_seen() || age_ns > self.config.timing.feed_age_ns_max;
+    /// The venue's filters or the status of a symbol changed: no order outside of the new ones.
+    pub(super) fn on_rules(&mut self, symbol: SymbolId, rules: &SymbolRules) {
+        let Some(config) = self.config.symbols.get_mut(symbol.index()) else { return };
+        if config.rules == *rules {
+            return;
         }
+        if rules.is_usable() {
+            config.rules = *rules;
+        } else {
+            config.rules.is_trading = false;
+        }
+        let rules = config.rules;
+        self.count(Counter::RulesChanged);
+        let s = &mut self.symbols[symbol.index()];
+        let is_fresh = s.mark_price.units() > 0;
+        let mark = is_fresh.then_some(s.mark_price);
+        s.belief.bound(&rules, mark, self.config.safety.divergence_ppm_max);
+        // What rests was decided under other rules.
+        self.want_cancels(symbol, |order| !order.is_external && !order.reduce_only);
+    }
+
+    /// Finds feeds that fell silent, each for itself: only where nothing is heard at all do the
+    /// others not go on.
+    pub(super) fn watch_feeds(&mut self, now: Now) {
+        for index in 0..self.symbols.len() {
+            let s = &mut self.symbols[index];
+            let age_ns = s.book.age_ns(now.mono);
+            let was_stale = s.is_stale;
+            s.is_stale = !s.book.is_seen() || age_ns > self.config.timing.feed_age_ns_max;
+            if s.is_stale && !was_stale {
+                self.count(Counter::StaleSymbol);
+                let symbol = SymbolId(index as u16);
+                self.want_cancels(symbol, |order| !order.is_external && !order.reduce_only);
+            }
+        }
+        self.watch_marks(now);
     }
 
     /// Asks the strategy about one symbol, or about all.
@@ -132,7 +186,12 @@ impl Engine {
             position: &s.position,
             working: self.orders.working(symbol),
             resting: self.resting(symbol).map(|handle| self.orders.get(handle)),
-            may_open: self.state == TradingState::Armed,
+            may_open: self.state == TradingState::Armed
+                && !s.belief.is_on
+                && !s.is_stale
+                && !s.book.wants_snapshot()
+                && now.mono >= s.closed_until
+                && now.mono >= self.orders_banned_until,
         });
         match intent {
             Some(intent @ Intent::Place { .. }) => {
