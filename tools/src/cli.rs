@@ -34,7 +34,7 @@ pub(crate) enum Verb {
     #[command(long_about = DEMO, after_long_help = Exit::TABLE)]
     Demo(DemoArgs),
     /// Run a local exchange that speaks the Binance protocol
-    #[command(long_about = VENUE)]
+    #[command(long_about = VENUE, after_long_help = crate::exchange::fault_kinds())]
     Venue(VenueArgs),
     /// Run trader and sidecars of one environment, restarting what dies
     #[command(long_about = UP)]
@@ -76,6 +76,9 @@ Examples:
   shrike demo --tape btcusdt_20240718.gz --tape ethusdt_20240718.gz
                                            recorded markets, until the tape ends
   shrike demo --tape A.gz --speed 4        the same, four times as fast
+  shrike demo --tape A.gz --speed 10 --loop --seconds 1800
+                                           half an hour of a tape that begins again and again
+  shrike demo --faults seed:7              with an exchange that misbehaves at random
   shrike demo --plain | tee demo.log       lines instead of a screen
   DATABASE_URL=postgres://localhost/shrike shrike demo
                                            rows go to PostgreSQL instead of SQLite
@@ -98,6 +101,12 @@ pub(crate) struct DemoArgs {
     /// How much faster than recorded the market runs
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
+    /// Start the tape again when it ends, until the time is over
+    #[arg(long = "loop", requires = "tape")]
+    pub(crate) loop_tape: bool,
+    /// How the exchange misbehaves: a file of [[fault]] tables, or seed:N[,rate=R][,only=A+B]
+    #[arg(long, value_name = "FILE|SEED", value_parser = faults)]
+    pub(crate) faults: Option<String>,
     /// Where the run keeps its files [default: .run/demo-TIME]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
@@ -123,6 +132,22 @@ A local exchange on 127.0.0.1 that speaks the Binance USDⓈ-M protocol: REST, m
 data and the WebSocket API over TLS with its own certificate authority, and the same on a plain \
 port. Orders match against the recorded or generated book with price-time priority.
 
+With --faults it misbehaves: connections die or fall silent, frames are lost, doubled, swapped or \
+spoilt, requests and answers vanish or lie about their outcome, listen keys end, orders appear by \
+hand. Its ledger stays exact. A file lists faults:
+
+  [[fault]]
+  kind = \"answer\"                  # -1007, but the order is live
+  where = { method = \"order.place\" }
+  after = 3
+  count = 1
+  code = -1007
+  outcome = \"executed\"
+
+seed:N draws a mix that a healthy trader must survive (rate=R new faults a second, only=KIND+KIND). \
+While it runs: POST {\"add\":[{…}]}, {\"remove\":[ID]} or {\"clear\":true} to /shrike/faults on the \
+plain port; GET lists what is set and how often each struck. Kinds are listed below.
+
 With --dir it writes ca.pem, api_key, api_secret and ed25519.pem (readable by you alone) and \
 urls.json when it is ready, and ledger.json when it ends.
 
@@ -130,6 +155,8 @@ Examples:
   shrike venue --dir .run/venue                      a generated market on free ports
   shrike venue --tape btcusdt_20240718.gz --speed 2  a recorded one, twice as fast
   shrike venue --port 9443 --plain-port 9080 --seed 7
+  shrike venue --faults seed:7,rate=1                misbehaves at random, once a second
+  shrike venue --faults faults.toml                  misbehaves as listed
   curl $(jq -r .plain_rest_url .run/venue/urls.json)/fapi/v1/depth?symbol=BTCUSDT";
 
 /// `shrike venue`.
@@ -156,6 +183,9 @@ pub(crate) struct VenueArgs {
     /// Start a tape again when it ends, instead of letting the market stand still
     #[arg(long = "loop", requires = "tape")]
     pub(crate) loop_tape: bool,
+    /// How it misbehaves: a file of [[fault]] tables, or seed:N[,rate=R][,only=A+B]
+    #[arg(long, value_name = "FILE|SEED", value_parser = faults)]
+    pub(crate) faults: Option<String>,
     /// Balance of the account in USDT
     #[arg(long, default_value = "10000", value_parser = notional)]
     pub(crate) balance: schema::Notional,
@@ -356,6 +386,12 @@ fn speed(text: &str) -> Result<f64, String> {
         Ok(_) => Err("must be between 0.01 and 1000".to_owned()),
         Err(_) => Err("not a number".to_owned()),
     }
+}
+
+/// Refuses what the venue would refuse, before anything is started.
+fn faults(text: &str) -> Result<String, String> {
+    venue::faults::Plan::parse(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 fn notional(text: &str) -> Result<schema::Notional, String> {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rings::remove_instance;
 
 use crate::cli::DemoArgs;
-use crate::exchange::{ENDED_FILE, tape_symbols};
+use crate::exchange::{ENDED_FILE, Struck, tape_symbols};
 use crate::exit::{Exit, Failure};
 use crate::instance::is_live;
 use crate::reconcile::{self, JournalPlace, Places};
@@ -60,6 +60,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         tapes,
         seed: args.seed,
         speed: args.speed,
+        loops: args.loop_tape,
+        faults: args.faults.clone().map(absolute_plan),
         total_s: total_seconds(args),
         database: database(args, &dir),
         dir: dir.clone(),
@@ -82,7 +84,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 
 /// How long to trade; a tape ends on its own.
 fn total_seconds(args: &DemoArgs) -> Option<u64> {
-    args.seconds.or_else(|| args.tape.is_empty().then_some(SECONDS_DEFAULT))
+    let is_endless = args.tape.is_empty() || args.loop_tape;
+    args.seconds.or_else(|| is_endless.then_some(SECONDS_DEFAULT))
 }
 
 fn market_text(args: &DemoArgs, tapes: &[PathBuf]) -> String {
@@ -95,6 +98,14 @@ fn market_text(args: &DemoArgs, tapes: &[PathBuf]) -> String {
         }
         several => format!("recorded market of {} files{speed}", several.len()),
     }
+}
+
+/// A file of faults by its whole path, a seed as it is.
+fn absolute_plan(faults: String) -> String {
+    if faults.starts_with("seed:") {
+        return faults;
+    }
+    std::path::absolute(&faults).map_or(faults, |path| path.to_string_lossy().into_owned())
 }
 
 fn database(args: &DemoArgs, dir: &Path) -> String {
@@ -159,6 +170,11 @@ fn finish(mut session: Session) -> Result<Exit, Failure> {
         database: &crate::ledger::database::without_password(&session.setup.database),
         comparison: comparison.as_ref(),
         restarts: &session.restarts,
+        faults: session
+            .setup
+            .faults
+            .as_deref()
+            .map(|plan| (plan, Struck::read(&session.venue_dir()))),
         failures: &session.failures,
     };
     print!("{}", summary.to_text());
@@ -244,6 +260,7 @@ mod tests {
         assert_eq!(total_seconds(&arguments("--seconds 5")), Some(5));
         assert_eq!(total_seconds(&arguments("--tape a_1.gz")), None);
         assert_eq!(total_seconds(&arguments("--tape a_1.gz --seconds 5")), Some(5));
+        assert_eq!(total_seconds(&arguments("--tape a_1.gz --loop")), Some(60));
     }
 
     #[test]

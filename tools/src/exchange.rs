@@ -1,9 +1,10 @@
 //! `shrike venue`: the local exchange as a process.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use venue::faults::Plan;
 use venue::{AccountSetup, AtEnd, Handle, MarketSource, VenueConfig};
 
 use crate::cli::VenueArgs;
@@ -15,6 +16,44 @@ use crate::stop::Stop;
 pub(crate) const URLS_FILE: &str = "urls.json";
 /// Name of the file that appears when a recorded market has ended.
 pub(crate) const ENDED_FILE: &str = "tape_ended";
+
+/// Name of the file that says how often faults struck, while the venue runs.
+pub(crate) const FAULTS_FILE: &str = "faults.json";
+/// Time between two looks at what the faults did.
+const FAULTS_EVERY: Duration = Duration::from_millis(500);
+
+/// What the faults of a venue did so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Struck {
+    /// Strikes.
+    pub(crate) total: u64,
+    /// By kind, most first.
+    pub(crate) kinds: Vec<(String, u64)>,
+}
+
+impl Struck {
+    /// Reads the file a venue writes; none struck if there is none.
+    pub(crate) fn read(dir: &Path) -> Self {
+        let text = std::fs::read_to_string(dir.join(FAULTS_FILE)).unwrap_or_default();
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let rows = report["struck"].as_object().into_iter().flatten();
+        let count = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
+        let mut kinds: Vec<_> = rows.map(|(kind, n)| (kind.clone(), count(n))).collect();
+        kinds.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        Self { total: count(&report["struck_total"]), kinds }
+    }
+}
+
+/// The kinds of fault, for help.
+pub(crate) fn fault_kinds() -> String {
+    let mut text = "Kinds of fault (where they strike; rows of the fault list):".to_owned();
+    for kind in venue::faults::Kind::ALL {
+        let family = format!("{:?}", kind.family()).to_lowercase();
+        let name = kind.as_str();
+        text += &format!("\n  {name:<20} {family:<8} {} [{}]", kind.help(), kind.rows());
+    }
+    text
+}
 
 /// Where a venue listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,11 +98,12 @@ pub(crate) fn run(args: &VenueArgs) -> Result<Exit, Failure> {
     let stop = Stop::on_signals()?;
     if let Some(dir) = &args.dir {
         std::fs::create_dir_all(dir).map_err(|error| Failure::file(dir, &error))?;
-        for stale in [URLS_FILE, ENDED_FILE, LEDGER_FILE] {
+        for stale in [URLS_FILE, ENDED_FILE, FAULTS_FILE, LEDGER_FILE] {
             let _ = std::fs::remove_file(dir.join(stale));
         }
     }
-    let handle = venue::spawn(config(args)).map_err(|error| {
+    let config = config(args)?;
+    let handle = venue::spawn(config).map_err(|error| {
         Failure::new(
             Exit::Unavailable,
             format!("the venue cannot start: {error:#}"),
@@ -78,9 +118,19 @@ pub(crate) fn run(args: &VenueArgs) -> Result<Exit, Failure> {
         println!("keys, CA   {}", dir.display());
         write_whole(&dir.join(URLS_FILE), &pretty(&serde_json::json!(urls)))?;
     }
+    if let Some(faults) = &args.faults {
+        println!("faults     {faults}");
+    }
     let mut ended = false;
+    let mut faults = (Instant::now(), serde_json::Value::Null);
     while !stop.asked() {
         std::thread::sleep(Duration::from_millis(50));
+        if let Some(dir) = &args.dir
+            && faults.0.elapsed() >= FAULTS_EVERY
+        {
+            tell_faults(&handle, dir, &mut faults.1)?;
+            faults.0 = Instant::now();
+        }
         if !ended && handle.tape_ended() {
             ended = true;
             println!("the tape has ended; the market stands still");
@@ -90,13 +140,28 @@ pub(crate) fn run(args: &VenueArgs) -> Result<Exit, Failure> {
         }
     }
     if let Some(dir) = &args.dir {
+        tell_faults(&handle, dir, &mut faults.1)?;
         write_whole(&dir.join(LEDGER_FILE), &pretty(&handle.ledger()))?;
     }
     handle.stop();
     Ok(Exit::Ok)
 }
 
-fn config(args: &VenueArgs) -> VenueConfig {
+/// Writes what the faults did, if they did anything new.
+fn tell_faults(handle: &Handle, dir: &Path, told: &mut serde_json::Value) -> Result<(), Failure> {
+    let faults = handle.faults();
+    if faults["struck"] == told["struck"] || faults["struck_total"] == 0 {
+        return Ok(());
+    }
+    write_whole(&dir.join(FAULTS_FILE), &pretty(&faults))?;
+    *told = faults;
+    Ok(())
+}
+
+fn config(args: &VenueArgs) -> Result<VenueConfig, Failure> {
+    let faults = args.faults.as_deref().map(Plan::parse).transpose().map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string(), "`shrike venue --help` lists the kinds")
+    })?;
     let defaults = VenueConfig::default();
     let source = if !args.tape.is_empty() {
         let at_end = if args.loop_tape { AtEnd::Loop } else { AtEnd::Stand };
@@ -107,7 +172,7 @@ fn config(args: &VenueArgs) -> VenueConfig {
     } else {
         defaults.source.clone()
     };
-    VenueConfig {
+    Ok(VenueConfig {
         tls_port: args.port,
         plain_port: args.plain_port,
         seed: args.seed,
@@ -115,8 +180,9 @@ fn config(args: &VenueArgs) -> VenueConfig {
         speed: args.speed,
         accounts: vec![AccountSetup { balance: args.balance, ..AccountSetup::default() }],
         dir: args.dir.clone(),
+        faults: faults.unwrap_or(Plan::Quiet),
         ..defaults
-    }
+    })
 }
 
 fn pretty(value: &serde_json::Value) -> String {

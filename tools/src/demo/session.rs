@@ -1,5 +1,7 @@
 //! One demo run: its processes, its screen, its start and its stop.
 
+mod faults;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
@@ -54,6 +56,10 @@ pub(super) struct Setup {
     pub(super) seed: u64,
     /// Speed of the market.
     pub(super) speed: f64,
+    /// Whether a tape begins again at its end.
+    pub(super) loops: bool,
+    /// How the venue misbehaves: a file or a seed.
+    pub(super) faults: Option<String>,
     /// Seconds to trade; `None` for a whole tape.
     pub(super) total_s: Option<u64>,
     /// SQLite file or PostgreSQL URL.
@@ -87,6 +93,8 @@ pub(super) struct Session {
     started_ms: i64,
     line_at: Instant,
     state: Option<TradingState>,
+    /// Where the venue's faults are set.
+    faults_url: Option<String>,
 }
 
 impl Session {
@@ -119,6 +127,7 @@ impl Session {
             started_ms: wall_ms(),
             line_at: Instant::now(),
             state: None,
+            faults_url: None,
         })
     }
 
@@ -130,6 +139,7 @@ impl Session {
         self.phase("starting the venue");
         self.venue = Some(Process::start(&self.venue_plan(base)?, &self.sink)?);
         let urls = self.wait_for_venue()?;
+        self.faults_url = Some(format!("{}/shrike/faults", urls.plain_rest_url));
         let config = self.write_config(base, &urls)?;
         RunFile {
             instance: self.setup.instance.clone(),
@@ -174,12 +184,23 @@ impl Session {
         for tape in &setup.tapes {
             args.extend(["--tape".into(), tape.into()]);
         }
+        if setup.loops {
+            args.push("--loop".into());
+        }
+        if let Some(faults) = &setup.faults {
+            args.extend(["--faults".into(), faults.into()]);
+        }
         if setup.tapes.is_empty() {
             for symbol in &setup.symbols {
                 args.extend(["--symbol".into(), symbol.into()]);
             }
         }
         Ok(Plan { name: "venue", program, args, env: vec![], nice: 0 })
+    }
+
+    /// Where the venue keeps its files.
+    pub(super) fn venue_dir(&self) -> PathBuf {
+        self.setup.dir.join("venue")
     }
 
     fn wait_for_venue(&mut self) -> Result<Urls, Failure> {
@@ -264,7 +285,8 @@ impl Session {
             (Some(terminal), Some(frame)) => terminal.draw(&self.watch.live, &frame)?,
             _ if self.armed_at.is_some() && self.line_at.elapsed() >= LINE_EVERY => {
                 self.line_at = Instant::now();
-                println!("{}", plain::line(&self.watch.live, self.elapsed_s()));
+                let line = plain::line(&self.watch.live, self.elapsed_s());
+                println!("{line}{}", self.faults_text("  faults "));
             }
             _ => {}
         }
@@ -293,7 +315,7 @@ impl Session {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         Frame {
             instance: self.setup.instance.clone(),
-            market: self.setup.market.clone(),
+            market: format!("{}{}", self.setup.market, self.faults_text(", faults ")),
             phase: self.phase.clone(),
             elapsed_s: self.elapsed_s(),
             total_s: self.setup.total_s,
@@ -353,6 +375,9 @@ impl Session {
     /// Stops everything in order and keeps what the comparison needs.
     pub(super) fn stop(&mut self) {
         self.traded_s = Some(self.elapsed_s());
+        if self.armed_at.is_some() && self.failures.is_empty() {
+            self.end_faults();
+        }
         self.phase("stopping");
         if let Some(trader) = self.trader.take() {
             self.end(trader, TRADER_STOP);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::compare::Comparison;
+use crate::exchange::Struck;
 use crate::exit::Failure;
 use crate::human;
 use crate::live::Live;
@@ -23,6 +24,8 @@ pub(super) struct Summary<'a> {
     pub(super) comparison: Option<&'a Comparison>,
     /// Sidecars that were started again, and how often.
     pub(super) restarts: &'a [(&'static str, u32)],
+    /// How the venue was told to misbehave, and what of it struck.
+    pub(super) faults: Option<(&'a str, Struck)>,
     /// What went wrong.
     pub(super) failures: &'a [Failure],
 }
@@ -76,6 +79,16 @@ impl Summary<'_> {
         }
         for (name, count) in self.restarts.iter().filter(|(_, count)| *count > 0) {
             writeln!(out, "  {name:<14} started again {count} times")?;
+        }
+        if let Some((plan, struck)) = &self.faults {
+            let kinds = struck.kinds.iter().map(|(kind, count)| format!("{kind} {count}"));
+            let kinds: Vec<String> = kinds.collect();
+            writeln!(
+                out,
+                "  venue faults   {} struck ({plan}): {}",
+                human::count(struck.total),
+                kinds.join(", ")
+            )?;
         }
         writeln!(out, "  database       {}", self.database)?;
         let ledger = self.dir.join(reconcile::LEDGER_FILE);
@@ -161,6 +174,7 @@ mod tests {
             database: "/run/demo/shrike.db",
             comparison: Some(&comparison),
             restarts: &[("persist", 1), ("metrics", 0)],
+            faults: Some(("seed:7", Struck { total: 12, kinds: vec![("lag".to_owned(), 12)] })),
             failures: &[],
         };
         assert!(summary.is_good());
@@ -179,6 +193,7 @@ mod tests {
             "/run/demo/ledger.json",
             "/run/demo/log",
             "persist        started again 1",
+            "venue faults   12 struck (seed:7): lag 12",
             "agree to the last digit",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
@@ -197,6 +212,7 @@ mod tests {
             database: "x",
             comparison: None,
             restarts: &[],
+            faults: None,
             failures: &failures,
         };
         assert!(!summary.is_good());
