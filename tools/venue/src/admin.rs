@@ -200,7 +200,7 @@ pub(crate) fn stats(core: &mut Core) -> String {
         .unsigned("listen_keys", core.users.key_count() as u64)
         .unsigned("slow_cut", stats.slow_cut.load(Ordering::Relaxed))
         .unsigned("accounts", core.account_count as u64)
-        .unsigned("refused_by_ban", core.meter.refused_by_ban())
+        .unsigned("called_while_banned", core.meter.refused_by_ban())
         .flag("tape_ended", stats.tape_ended.load(Ordering::Relaxed))
         .close();
     json.finish()

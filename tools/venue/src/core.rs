@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) faults: Arc<Faults>,
     /// Rules of the symbols as long as no fault changes them.
     pub(crate) usual_rules: Vec<Rules>,
+    /// Whether a state fault held at the last turn of the faults.
+    pub(crate) is_bent: bool,
     /// Accounts opened; their ids are the numbers below it.
     pub(crate) account_count: usize,
     source: Source,
@@ -119,6 +121,7 @@ impl Core {
             stats: Arc::clone(&gate.stats),
             faults: Arc::clone(&gate.faults),
             usual_rules,
+            is_bent: false,
             account_count,
             source,
             past_ids: VecDeque::new(),

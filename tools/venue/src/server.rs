@@ -35,7 +35,7 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 /// Longest TLS handshake and longest wait for a request's head.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection is mute that nobody limits, in milliseconds.
-const MUTE_MS: u64 = 3_600_000;
+pub(crate) const MUTE_MS: u64 = 3_600_000;
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -159,7 +159,7 @@ async fn respond(
     peer: &Peer,
 ) -> Option<Response<Full<Bytes>>> {
     if socket::is_upgrade(&request) {
-        return Some(socket::upgrade(shared, request, peer));
+        return socket::upgrade(shared, request, peer).await;
     }
     let (head, body) = request.into_parts();
     let path = head.uri.path();

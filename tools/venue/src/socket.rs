@@ -1,6 +1,6 @@
 //! One WebSocket connection: the handshake, and who gets its messages.
 
-use std::{net::IpAddr, os::fd::OwnedFd, sync::Arc};
+use std::{net::IpAddr, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -28,7 +28,7 @@ use crate::{
     pump::Pump,
     refusal::Refusal,
     rest::{self, Reply},
-    server::{Peer, Shared},
+    server::{MUTE_MS, Peer, Shared},
     streams::{self, Opening, Target},
     thread::wall_ms,
     topic::Route,
@@ -47,36 +47,45 @@ pub(crate) fn is_upgrade(request: &Request<Incoming>) -> bool {
 }
 
 /// Answers the handshake and starts the connection's task.
-pub(crate) fn upgrade(
+pub(crate) async fn upgrade(
     shared: &Arc<Shared>,
     mut request: Request<Incoming>,
     peer: &Peer,
-) -> Response<Full<Bytes>> {
+) -> Option<Response<Full<Bytes>>> {
     let address = peer.address;
     let control = peer.control.clone();
     let query = request.uri().query().unwrap_or_default();
     let Some(target) = streams::target(request.uri().path(), query) else {
-        return rest::respond(Reply::not_found());
+        return Some(rest::respond(Reply::not_found()));
     };
     if shared.gate.faults.is_down() {
-        return rest::refused(&Refusal::unavailable());
+        return Some(rest::refused(&Refusal::unavailable()));
     }
     let mut lifetimes = shared.config.lifetimes;
     for fault in shared.gate.faults.strike(Family::Dial, &occasion(&target), wall_ms()) {
-        if fault.kind == Kind::RefuseUpgrade {
-            return rest::respond(Reply::page(fault.http.unwrap_or(503), "Error"));
+        let ms = |usual: u64| Duration::from_millis(fault.ms.map_or(usual, i64::unsigned_abs));
+        match fault.kind {
+            Kind::Refuse => return None,
+            Kind::Mute => {
+                tokio::time::sleep(ms(MUTE_MS)).await;
+                return None;
+            }
+            Kind::SlowHandshake => tokio::time::sleep(ms(3_000)).await,
+            Kind::RefuseUpgrade => {
+                return Some(rest::respond(Reply::page(fault.http.unwrap_or(503), "Error")));
+            }
+            _ => lifetimes.connection_ms = fault.ms.map_or(2_000, i64::unsigned_abs),
         }
-        lifetimes.connection_ms = fault.ms.map_or(2_000, i64::unsigned_abs);
     }
     if matches!(target, Target::Api { .. }) {
         let charged = shared.gate.meter.charge(Pool::WsApi, address, HANDSHAKE_WEIGHT, wall_ms());
         if let Err(refusal) = charged {
-            return rest::refused(&refusal);
+            return Some(rest::refused(&refusal));
         }
     }
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         let text = "Bad Request: no Sec-WebSocket-Key".to_owned();
-        return rest::json_response(StatusCode::BAD_REQUEST, text);
+        return Some(rest::json_response(StatusCode::BAD_REQUEST, text));
     };
     let accept = derive_accept_key(key.as_bytes());
     let upgraded = hyper::upgrade::on(&mut request);
@@ -95,7 +104,7 @@ pub(crate) fn upgrade(
     if let Ok(accept) = HeaderValue::from_str(&accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    response
+    Some(response)
 }
 
 /// A handshake, as faults see it.

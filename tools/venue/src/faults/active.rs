@@ -4,6 +4,7 @@
 //! fault of the family in question is set.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -47,6 +48,7 @@ pub(crate) struct Faults {
     families: AtomicU32,
     shift_ms: AtomicI64,
     is_down: AtomicBool,
+    has_mix: AtomicBool,
 }
 
 struct State {
@@ -95,6 +97,7 @@ impl Faults {
             families: AtomicU32::new(0),
             shift_ms: AtomicI64::new(0),
             is_down: AtomicBool::new(false),
+            has_mix: AtomicBool::new(false),
         }
     }
 
@@ -126,6 +129,7 @@ impl Faults {
         let mut state = self.state();
         state.active.clear();
         state.mix = None;
+        self.has_mix.store(false, Ordering::Relaxed);
         self.note_families(&state);
     }
 
@@ -141,11 +145,17 @@ impl Faults {
     /// Begins to set faults at random.
     pub(crate) fn begin(&self, mix: Mix) {
         self.state().mix = Some(mix);
+        self.has_mix.store(true, Ordering::Relaxed);
     }
 
     /// Whether a fault of the family is set.
     pub(crate) fn has(&self, family: Family) -> bool {
         self.families.load(Ordering::Relaxed) & (1 << family as u32) != 0
+    }
+
+    /// Whether [`Faults::turn`] may have something to do.
+    pub(crate) fn is_turning(&self) -> bool {
+        self.has(Family::Deed) || self.has_mix.load(Ordering::Relaxed)
     }
 
     /// The faults of a family that strike now; each counts.
@@ -159,7 +169,7 @@ impl Faults {
         for active in active.iter_mut().filter(|active| active.fault.kind.family() == family) {
             if active.is_within(now_ms)
                 && applies(&active.fault, at)
-                && matches(&active.fault.place, at)
+                && matches(&condition(&active.fault), at)
                 && active.hit(random)
             {
                 *struck.entry(active.fault.kind).or_default() += 1;
@@ -336,12 +346,24 @@ fn applies(fault: &Fault, at: &Occasion<'_>) -> bool {
         Kind::SnapshotOld => is(&["depth"]),
         Kind::AccountEmpty | Kind::PositionOff => is(&["account", "balance", "position"]),
         Kind::CancelAllPartial => is(&["cancel_all"]),
+        // Which route a connection is for is known when it asks for its upgrade.
+        Kind::Refuse | Kind::Mute | Kind::SlowHandshake if fault.place.route.is_some() => {
+            is(&["upgrade"])
+        }
         Kind::Refuse | Kind::Mute | Kind::SlowHandshake | Kind::BadCertificate => is(&["accept"]),
         Kind::RefuseUpgrade | Kind::Lifetime => is(&["upgrade"]),
         // Cancels and what reduces are exempt (PROTOCOL 7).
         Kind::Answer if fault.code == Some(-1008) => is(&["place"]) && !at.is_reducing,
         _ => true,
     }
+}
+
+/// The conditions on an occasion; the symbol of [`Kind::PositionOff`] says whose row is wrong.
+fn condition(fault: &Fault) -> Cow<'_, Where> {
+    if fault.kind == Kind::PositionOff && fault.place.symbol.is_some() {
+        return Cow::Owned(Where { symbol: None, ..fault.place.clone() });
+    }
+    Cow::Borrowed(&fault.place)
 }
 
 fn matches(place: &Where, at: &Occasion<'_>) -> bool {

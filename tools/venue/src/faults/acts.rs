@@ -1,9 +1,11 @@
 //! Faults that are states and deeds of the venue itself, carried out on the core.
 
-use backtest::{AccountId, OrderKey, OrderRequest, OrderView, VenueEvent, event::AccountEvent};
-use schema::{Price, Qty, Side, SymbolId, TimeInForce, parse_decimal};
+use backtest::{
+    AccountEvent, AccountId, AlgoRequest, OrderKey, OrderRequest, OrderView, VenueEvent,
+};
+use schema::{OrderType, Price, Qty, Side, SymbolId, TimeInForce, parse_decimal};
 
-use super::{Fault, Kind};
+use super::{Family, Fault, Kind};
 use crate::{core::Core, params::Params};
 
 /// A close frame's code for a venue that goes down.
@@ -15,6 +17,10 @@ const RACE_MS: i64 = 20;
 
 /// Brings states up to date and does the deeds that are due.
 pub(crate) fn turn(core: &mut Core) {
+    let is_bent = core.faults.has(Family::State);
+    if !core.faults.is_turning() && !is_bent && !core.is_bent {
+        return;
+    }
     let now_ms = core.now_ms();
     let names: Vec<String> = core.formats.iter().map(|format| format.name.clone()).collect();
     for deed in core.faults.turn(&names, now_ms) {
@@ -27,6 +33,8 @@ pub(crate) fn turn(core: &mut Core) {
     core.meter.scale(lowered.map_or(1_000_000, |fault| fault.ppm.unwrap_or(100_000)));
     maintain(core, now_ms);
     change_rules(core, now_ms);
+    // One more turn after the last state has ended undoes it.
+    core.is_bent = is_bent;
 }
 
 fn maintain(core: &mut Core, now_ms: i64) {
@@ -96,7 +104,9 @@ fn act(core: &mut Core, deed: &Fault, now_ms: i64) {
     };
     for symbol in symbols {
         match deed.kind {
-            Kind::ExternalOrder | Kind::ExternalFill => by_hand(core, deed, account, symbol),
+            Kind::ExternalOrder | Kind::ExternalFill | Kind::ExternalAlgo => {
+                by_hand(core, deed, account, symbol)
+            }
             Kind::Adl | Kind::Liquidation => close(core, deed, account, symbol),
             Kind::LeverageChanged => {
                 let leverage = deed.value.as_deref().and_then(|text| text.parse().ok());
@@ -117,13 +127,24 @@ fn by_hand(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) 
     let units = deed.qty.as_deref().map_or(BY_HAND_UNITS, signed_units);
     let (side, qty) =
         (if units < 0 { Side::Sell } else { Side::Buy }, Qty::from_units(units.abs()));
+    let client_id = format!("web_{}", core.faults.random() % 1_000_000_000);
+    if deed.kind == Kind::ExternalAlgo {
+        // A stop beyond the far price: a sale below the market, a purchase above it.
+        let Some(trigger) = far_price(core, symbol, side.opposite()) else { return };
+        let request = AlgoRequest::market(symbol, side, OrderType::StopMarket, trigger, qty);
+        let request = AlgoRequest { client_algo_id: Some(client_id), ..request };
+        if let Err(error) = core.exchange.place_algo(now_ms, account, &request) {
+            log::debug!("a conditional order by hand is refused: {error}");
+        }
+        return;
+    }
     let mut request = if deed.kind == Kind::ExternalFill {
         OrderRequest::market(symbol, side, qty)
     } else {
         let Some(price) = far_price(core, symbol, side) else { return };
         OrderRequest::limit(symbol, side, TimeInForce::Gtc, price, qty)
     };
-    request.client_order_id = Some(format!("web_{}", core.faults.random() % 1_000_000_000));
+    request.client_order_id = Some(client_id);
     if let Err(error) = core.exchange.place(now_ms, account, &request) {
         log::debug!("an order by hand is refused: {error}");
     }

@@ -177,6 +177,8 @@ kinds! {
         "Listen keys end now; with `value` = \"untold\" without the event.",
     ExternalOrder "external_order" Deed "F34":
         "Somebody rests an order by hand (`qty`, signed, 0.002) far from the market.",
+    ExternalAlgo "external_algo" Deed "F38":
+        "Somebody places a conditional order by hand (`qty`, signed, 0.002) far from the market.",
     ExternalFill "external_fill" Deed "F34":
         "Somebody trades at market by hand (`qty`, signed, 0.002).",
     Adl "adl" Deed "F34":
@@ -216,6 +218,16 @@ impl<'de> serde::Deserialize<'de> for Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_faults_lists_every_kind() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let page = std::fs::read_to_string(page).expect("README.md");
+        for kind in Kind::ALL {
+            let row = format!("| `{}` |", kind.as_str());
+            assert!(page.contains(&row), "README.md has no row {row}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_lead_back() {

@@ -177,8 +177,12 @@ pub(crate) fn position_mode(context: &mut Context<'_>, _: &Params) -> Answer {
 }
 
 /// `POST positionSide/dual`: one-way mode only.
-pub(crate) fn set_position_mode(_: &mut Context<'_>, params: &Params) -> Answer {
+pub(crate) fn set_position_mode(context: &mut Context<'_>, params: &Params) -> Answer {
     match params.flag("dualSidePosition")? {
+        Some(false) if is_set(context, "hedge") => {
+            let text = "Position side cannot be changed if there exists position.";
+            Err(Refusal::bad(-4068, text))
+        }
         Some(false) => Err(Refusal::bad(-4059, "No need to change position side.")),
         Some(true) => Err(Refusal::unsupported("Hedge mode")),
         None => Err(Refusal::missing("dualSidePosition")),
