@@ -180,7 +180,8 @@ async def public_rest_answers_as_specified(s):
 async def market_streams_flow(s):
     await s.streams.create_connection()
     bid, _ = await s.best()
-    best = await s.stream(await s.streams.individual_symbol_book_ticker_streams(symbol=SYMBOL.lower()), 5)
+    opened = await s.streams.individual_symbol_book_ticker_streams(symbol=SYMBOL.lower())
+    best = await s.stream(opened, 5)
     for row in best:
         assert Decimal(row.b) < Decimal(row.a)
         near(row.b, bid)
@@ -241,6 +242,10 @@ async def account_is_what_the_ledger_says(s):
     brackets = rows(await s.ask(s.rest.notional_and_leverage_brackets, symbol=SYMBOL))
     assert brackets[0].brackets[0].initial_leverage >= 20
     await s.ask(s.rest.query_user_rate_limit)
+    await s.ask(s.rest.futures_trading_quantitative_rules_indicators)
+    await s.ask(s.rest.position_adl_quantile_estimation)
+    await s.ask(s.rest.users_force_orders)
+    await s.ask(s.rest.get_bnb_burn_status)
 
 
 @check
@@ -447,7 +452,8 @@ async def conditional_orders_wait_and_are_cancelled(s):
     by_ws = (await s.ask_ws(s.api.new_algo_order, **stop, trigger_price=below)).result
     ended = (await s.ask_ws(s.api.cancel_algo_order, algo_id=by_ws.algo_id)).result
     equal(ended.algo_id, by_ws.algo_id)
-    await s.ask(s.rest.new_algo_order, **{**stop, "type": "TRAILING_STOP_MARKET"}, callback_rate=5.0)
+    trailing = {**stop, "type": "TRAILING_STOP_MARKET", "callback_rate": 5.0}
+    await s.ask(s.rest.new_algo_order, **trailing)
     closing = {name: stop[name] for name in ("algo_type", "symbol", "side", "type")}
     closing["close_position"] = "true"
     await s.ask(s.rest.new_algo_order, **closing, trigger_price=below)
@@ -487,7 +493,8 @@ async def a_conditional_order_triggers(s):
         return lambda e: e.o.aid == order.algo_id and e.o.X == state
 
     done = await eventually(lambda: s.event("AlgoUpdate", of("FINISHED")), "its trigger", 25)
-    states = [e.o.X for e in s.events if type(e).__name__ == "AlgoUpdate" and e.o.aid == order.algo_id]
+    updates = [e.o for e in s.events if type(e).__name__ == "AlgoUpdate"]
+    states = [update.X for update in updates if update.aid == order.algo_id]
     equal(states, ["NEW", "TRIGGERING", "TRIGGERED", "FINISHED"])
     equal((done.o.act, Decimal(done.o.aq)), ("MARKET", QTY))
     real = await s.ask(s.rest.query_order, symbol=SYMBOL, order_id=int(done.o.ai))

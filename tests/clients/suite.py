@@ -83,7 +83,8 @@ class Suite:
                 print(f"FAIL  {self.name} {name}", flush=True)
                 traceback.print_exc(file=sys.stdout)
         seconds = time.monotonic() - begun
-        print(f"{self.name}: {len(self.checks)} checks, {failed} failed, {seconds:.1f} s", flush=True)
+        count = len(self.checks)
+        print(f"{self.name}: {count} checks, {failed} failed, {seconds:.1f} s", flush=True)
         if not self.checks:
             print(f"{self.name}: no check ran")
             return 1

@@ -8,6 +8,7 @@ pub(crate) mod algo;
 pub(crate) mod history;
 pub(crate) mod market;
 pub(crate) mod orders;
+pub(crate) mod risk;
 
 use backtest::{AccountId, VenueError};
 use schema::SymbolId;

@@ -115,3 +115,102 @@ pub(crate) fn update(format: &Format, update: &AlgoUpdate) -> String {
     json.flag("ia", order.is_activated).close().close();
     json.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use backtest::{AlgoStatus, PriceMatch, StpMode, WorkingType};
+    use schema::{OrderType, Price, Qty, Side, SymbolId, SymbolName, TimeInForce};
+
+    use super::*;
+
+    fn order() -> AlgoView {
+        AlgoView {
+            algo_id: 4_000_001_910_701_524,
+            client_algo_id: "8121aafc-cba3-4a01-a279-1dcb03a7b80f".into(),
+            symbol: SymbolId(0),
+            symbol_name: SymbolName::new(b"DOTUSDT").expect("a name"),
+            side: Side::Buy,
+            order_type: OrderType::StopMarket,
+            time_in_force: TimeInForce::Gtc,
+            qty: "5".parse().expect("a quantity"),
+            status: AlgoStatus::New,
+            trigger_price: "1.1637".parse().expect("a price"),
+            price: Price::ZERO,
+            stp: StpMode::ExpireMaker,
+            working_type: WorkingType::ContractPrice,
+            price_match: PriceMatch::None,
+            close_position: false,
+            price_protect: false,
+            reduce_only: false,
+            activate_price: None,
+            callback_ppm: None,
+            is_activated: false,
+            create_time_ms: 1_789_835_582_916,
+            update_time_ms: 1_789_835_582_916,
+            trigger_time_ms: 0,
+            good_till_ms: 0,
+            actual_order_id: 0,
+            actual_type: None,
+            actual_price: Price::ZERO,
+            actual_qty: Qty::ZERO,
+            reject_reason: None,
+        }
+    }
+    fn format() -> Format {
+        Format {
+            name: "DOTUSDT".into(),
+            lower: "dotusdt".into(),
+            price_decimals: 4,
+            qty_decimals: 1,
+        }
+    }
+
+    #[test]
+    fn an_update_is_written_as_it_was_captured() {
+        let update = AlgoUpdate { order: order(), time_ms: 1_789_835_582_916 };
+        // PROTOCOL 5, with E as T.
+        assert_eq!(
+            super::update(&format(), &update),
+            "{\"e\":\"ALGO_UPDATE\",\"T\":1789835582916,\"E\":1789835582916,\"o\":{\
+             \"caid\":\"8121aafc-cba3-4a01-a279-1dcb03a7b80f\",\"aid\":4000001910701524,\
+             \"at\":\"CONDITIONAL\",\"o\":\"STOP_MARKET\",\"s\":\"DOTUSDT\",\"S\":\"BUY\",\
+             \"ps\":\"BOTH\",\"f\":\"GTC\",\"q\":\"5\",\"X\":\"NEW\",\"ai\":\"\",\"tp\":\"1.1637\",\
+             \"p\":\"0\",\"V\":\"EXPIRE_MAKER\",\"wt\":\"CONTRACT_PRICE\",\"pm\":\"NONE\",\
+             \"cp\":false,\"pP\":false,\"R\":false,\"tt\":0,\"gtd\":0,\"ia\":false}}"
+        );
+    }
+
+    #[test]
+    fn a_rejected_update_tells_why_and_a_triggered_one_of_its_order() {
+        let mut order = order();
+        order.status = AlgoStatus::Rejected;
+        order.reject_reason = Some("Margin is insufficient.".into());
+        let text = super::update(&format(), &AlgoUpdate { order: order.clone(), time_ms: 1 });
+        assert!(text.contains("\"gtd\":0,\"rm\":\"Margin is insufficient.\",\"ia\""), "{text}");
+        order.actual_order_id = 7;
+        order.actual_type = Some(OrderType::Market);
+        order.actual_price = "1.17".parse().expect("a price");
+        order.actual_qty = "5".parse().expect("a quantity");
+        let text = super::update(&format(), &AlgoUpdate { order, time_ms: 1 });
+        let actual = "\"ai\":\"7\",\"ap\":\"1.17\",\"aq\":\"5\",\"act\":\"MARKET\",\"tp\"";
+        assert!(text.contains(actual), "{text}");
+    }
+
+    #[test]
+    fn a_query_tells_more_than_an_acknowledgement() {
+        let mut order = order();
+        order.callback_ppm = Some(3_000);
+        order.activate_price = Some("1.2".parse().expect("a price"));
+        let text = |full: bool| {
+            let mut json = Json::new();
+            shape(&mut json, &format(), &order, full);
+            json.finish()
+        };
+        assert!(text(false).contains("\"activatePrice\":\"1.2000\",\"callbackRate\":\"0.3\""));
+        assert!(text(false).contains("\"icebergQuantity\":null"));
+        assert!(!text(false).contains("actualOrderId"));
+        assert!(
+            text(true).contains("\"actualOrderId\":\"\",\"actualPrice\":\"0\",\"triggerPrice\"")
+        );
+    }
+}

@@ -134,3 +134,45 @@ pub(crate) fn mini(format: &Format, day: &Day) -> String {
         .close();
     json.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use backtest::{MarketTrade, MarketUpdate, TradeKind};
+    use schema::{Price, Qty, SymbolId, Trade, TradeId, WallNs};
+
+    use super::*;
+    use crate::history::History;
+
+    const NOW: i64 = 1_790_000_000_000;
+
+    fn trade(id: i64, price: i64) -> MarketUpdate {
+        let trade = Trade {
+            symbol: SymbolId(0),
+            trade_id: TradeId(id),
+            price: Price::from_units(price * schema::SCALE),
+            qty: Qty::from_units(schema::SCALE),
+            trade_time: WallNs::from_ms(NOW),
+            ..Trade::default()
+        };
+        MarketUpdate::Trade(MarketTrade { trade, first_trade_id: id, kind: TradeKind::Market })
+    }
+
+    #[test]
+    fn a_day_is_what_was_traded() {
+        let mut history = History::new(1);
+        let before = Day::of(history.past(SymbolId(0)), NOW, 7);
+        assert_eq!((before.last, before.open, before.volume, before.count), (7, 7, 0, 0));
+        assert_eq!((before.percent(), before.average()), ("0.000".to_owned(), 7));
+        for (id, price) in [(1, 100), (2, 110), (3, 90), (4, 105)] {
+            history.apply(&trade(id, price), NOW);
+        }
+        let day = Day::of(history.past(SymbolId(0)), NOW, 7);
+        let units = |value: i64| value * schema::SCALE;
+        assert_eq!((day.open, day.high, day.low), (units(100), units(110), units(90)));
+        assert_eq!((day.last, day.volume, day.count), (units(105), units(4), 4));
+        assert_eq!((day.percent(), day.average()), ("5.000".to_owned(), 10_125_000_000));
+        assert_eq!((day.first_id, day.last_id), (1, 4));
+        let old = Day::of(history.past(SymbolId(0)), NOW + 2 * DAY_MS, 7);
+        assert_eq!((old.volume, old.last), (0, units(105)), "the day is over");
+    }
+}

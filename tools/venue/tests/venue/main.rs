@@ -1,5 +1,6 @@
 //! The venue over real sockets: what a client sees, byte by byte.
 
+mod algo;
 mod faults;
 mod limits;
 mod orders;

@@ -149,6 +149,10 @@ fn the_start_sequence_of_a_trader_is_served() {
         ("/fapi/v1/rateLimit/order", ""),
         ("/fapi/v1/multiAssetsMargin", ""),
         ("/fapi/v1/openAlgoOrders", ""),
+        ("/fapi/v1/adlQuantile", ""),
+        ("/fapi/v1/forceOrders", ""),
+        ("/fapi/v1/apiTradingStatus", ""),
+        ("/fapi/v1/feeBurn", ""),
     ] {
         check("GET", path, params, 200);
     }

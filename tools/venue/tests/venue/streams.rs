@@ -19,6 +19,8 @@ fn each_stream_flows_on_its_route() {
         ("market", "btcusdt@aggTrade", "aggTrade"),
         ("market", "btcusdt@markPrice@1s", "markPriceUpdate"),
         ("market", "btcusdt@kline_1m", "kline"),
+        ("market", "btcusdt@ticker", "24hrTicker"),
+        ("market", "btcusdt@miniTicker", "24hrMiniTicker"),
     ] {
         let mut raw = client.open(&format!("/{route}/ws/{name}"));
         let frame = raw.frame();
@@ -29,8 +31,10 @@ fn each_stream_flows_on_its_route() {
         let frame = wrapped.frame();
         assert_eq!((&frame["stream"], &frame["data"]["e"]), (&name.into(), &event.into()));
     }
-    let mut all = client.open("/market/ws/!markPrice@arr@1s");
-    assert_eq!(all.frame().as_array().map(Vec::len), Some(2));
+    for name in ["!markPrice@arr@1s", "!ticker@arr", "!miniTicker@arr"] {
+        let mut all = client.open(&format!("/market/ws/{name}"));
+        assert_eq!(all.frame().as_array().map(Vec::len), Some(2), "{name}");
+    }
 }
 
 #[test]
