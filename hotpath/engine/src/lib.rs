@@ -22,6 +22,7 @@ pub mod position;
 pub mod risk;
 pub mod signal;
 pub mod strategy;
+pub mod tape;
 
 pub use config::{Config, ConfigError, Safety, Timing};
 pub use engine::Engine;

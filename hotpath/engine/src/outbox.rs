@@ -9,8 +9,11 @@ use crate::risk::Approved;
 
 /// Actions after one input: enough to cancel a quarter of the order table in one turn.
 pub const ACTIONS_MAX: usize = 64;
-/// Records after one input: every action has one, an account event up to twelve.
-pub const RECORDS_MAX: usize = 256;
+/// Records after one input: the largest account truth, and what follows from it: every action has
+/// one, every order and position may differ.
+pub const RECORDS_MAX: usize = 1_536;
+/// Records of the input itself; the rest is for its consequences.
+const INPUT_RECORDS_MAX: usize = RECORDS_MAX - 512;
 
 /// One message to the venue, in the order it is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +127,14 @@ impl Outbox {
         assert!(self.action_count < ACTIONS_MAX, "has_room is asked before an action is decided");
         self.actions[self.action_count] = Some(action);
         self.action_count += 1;
+    }
+    /// Adds a record of a list whose length the venue decides: what follows keeps its room.
+    pub(crate) fn record_input(&mut self, event: &Event) {
+        if self.record_count < INPUT_RECORDS_MAX {
+            self.record(event);
+        } else {
+            self.lost += 1;
+        }
     }
     /// Adds a record.
     #[inline]

@@ -1,41 +1,10 @@
 //! The venue's filters and our own limits, as plain numbers read once.
 
-use schema::{Notional, Price, Qty, SymbolName};
+use schema::{Notional, Qty, SymbolName};
 
 use crate::config::ConfigError;
 
-/// The venue's filters of one symbol, as plain numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SymbolRules {
-    /// Tick size.
-    pub tick: Price,
-    /// Lowest price.
-    pub price_min: Price,
-    /// Highest price.
-    pub price_max: Price,
-    /// Step of limit orders.
-    pub step: Qty,
-    /// Smallest limit order.
-    pub qty_min: Qty,
-    /// Largest limit order.
-    pub qty_max: Qty,
-    /// Step of market orders.
-    pub market_step: Qty,
-    /// Smallest market order.
-    pub market_qty_min: Qty,
-    /// Largest market order.
-    pub market_qty_max: Qty,
-    /// Smallest price × quantity, except reduce-only.
-    pub notional_min: Notional,
-    /// A buy may cost at most mark × this, units of 1e-4 (10500 = 1.05).
-    pub percent_up_e4: i64,
-    /// A sell must cost at least mark × this, units of 1e-4 (9500 = 0.95).
-    pub percent_down_e4: i64,
-    /// Open orders the venue allows on the symbol.
-    pub open_orders_max: u32,
-    /// Whether its status is TRADING.
-    pub is_trading: bool,
-}
+pub use schema::SymbolRules;
 
 /// Our own limits of one symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,25 +59,6 @@ pub struct Limits {
     pub daily_loss_max: Notional,
     /// Refusals of the venue in a row that stop the strategy until a person resumes.
     pub venue_rejects_max: u32,
-}
-
-impl SymbolRules {
-    pub(crate) fn is_usable(&self) -> bool {
-        let positive = |value: i64| value > 0;
-        positive(self.tick.units())
-            && positive(self.price_min.units())
-            && self.price_min <= self.price_max
-            && positive(self.step.units())
-            && positive(self.qty_min.units())
-            && self.qty_min <= self.qty_max
-            && positive(self.market_step.units())
-            && positive(self.market_qty_min.units())
-            && self.market_qty_min <= self.market_qty_max
-            && self.notional_min.units() >= 0
-            && self.percent_up_e4 >= 10_000
-            && (0..=10_000).contains(&self.percent_down_e4)
-            && self.open_orders_max > 0
-    }
 }
 
 impl SymbolLimits {
