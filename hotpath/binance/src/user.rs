@@ -4,8 +4,8 @@ mod account;
 mod algo;
 
 use schema::{
-    AccountUpdate, AlgoUpdate, ClientOrderId, ExecType, ExecutionReport, Notional, OrderStatus, OrderType,
-    Price, Qty, Side, SymbolId, TimeInForce, TradeId, TradeLite, VenueOrderId, WallNs,
+    AccountUpdate, AlgoUpdate, ClientOrderId, ExecType, ExecutionReport, Notional, OrderStatus,
+    OrderType, Price, Qty, Side, SymbolId, TimeInForce, TradeId, TradeLite, VenueOrderId, WallNs,
 };
 
 use crate::envelope::{Envelope, answer};

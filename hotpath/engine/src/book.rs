@@ -82,6 +82,8 @@ pub struct Book {
     last_update_id: u64,
     /// Whether diffs are subscribed: once seen, only they make the levels valid.
     has_diffs: bool,
+    /// Whether the levels were in sync since the last [`Self::reset`].
+    was_synced: bool,
     buffer: Buffer,
     touched_at: MonoNs,
     gaps: u64,
@@ -104,6 +106,7 @@ impl Book {
             sync: Sync::Empty,
             last_update_id: 0,
             has_diffs: false,
+            was_synced: false,
             buffer: Buffer::new(),
             touched_at: MonoNs(0),
             gaps: 0,
@@ -145,6 +148,11 @@ impl Book {
     pub fn wants_snapshot(&self) -> bool {
         self.has_diffs && !matches!(self.sync, Sync::Diff | Sync::Bridging)
     }
+    /// Whether levels that were in sync no longer are: the first synchronisation is no gap.
+    #[inline]
+    pub fn is_gapped(&self) -> bool {
+        self.was_synced && self.wants_snapshot()
+    }
     /// Time since the last event, ns; without any, since the start of the clock.
     #[inline]
     pub const fn age_ns(&self, now: MonoNs) -> u64 {
@@ -163,6 +171,7 @@ impl Book {
         self.sync = Sync::Empty;
         self.last_update_id = 0;
         self.has_diffs = false;
+        self.was_synced = false;
         self.buffer.clear();
     }
 
@@ -187,7 +196,15 @@ impl Book {
     pub fn apply_depth(&mut self, now: MonoNs, head: &DepthHead, depth: &DepthBuf) -> Applied {
         self.events += 1;
         match head.kind {
-            DepthKind::Snapshot => self.apply_snapshot(head, depth),
+            DepthKind::Snapshot => {
+                // While no diffs come (both connections are down) snapshots are all there is.
+                if !self.has_diffs {
+                    self.touched_at = now;
+                }
+                let applied = self.apply_snapshot(head, depth);
+                self.was_synced |= self.has_diffs && !self.wants_snapshot();
+                applied
+            }
             DepthKind::Partial => {
                 self.touched_at = now;
                 self.apply_partial(head, depth)

@@ -72,6 +72,9 @@ pub struct Safety {
     pub quarantine_ns: u64,
     /// And after so many good updates.
     pub quarantine_updates: u32,
+    /// When no order connection was up for so long, what cancels, reduces or asks is sent all the
+    /// same: the caller carries it by REST. Zero for never, ns.
+    pub last_way_ns: u64,
 }
 
 impl Default for Safety {
@@ -87,6 +90,7 @@ impl Default for Safety {
             divergence_ppm_max: 50_000,
             quarantine_ns: 2_000 * MS,
             quarantine_updates: 10,
+            last_way_ns: 0,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::bars::Bars;
 use crate::book::Book;
 use crate::config::{Config, ConfigError};
 use crate::input::{Input, Now};
-use crate::orders::{Orders, Requests, SeenFills};
+use crate::orders::{Algos, Orders, Requests, SeenFills};
 use crate::outbox::Outbox;
 use crate::position::Position;
 use crate::risk::{Exposure, Market, MessageRate};
@@ -27,11 +27,18 @@ mod answers;
 mod commands;
 mod gate;
 mod market;
+mod outcome;
+mod quarantine;
 mod state;
 mod status;
+mod stops;
+mod truth;
+mod watch;
 
 use commands::Nonces;
+use quarantine::Belief;
 use state::Causes;
+use watch::Clock;
 
 /// What is known of one symbol.
 #[derive(Debug)]
@@ -48,6 +55,18 @@ struct Symbol {
     is_crossed: bool,
     /// No market event for too long.
     is_stale: bool,
+    /// Whether its values can be believed.
+    belief: Belief,
+    /// Since when its levels want a snapshot.
+    unsynced_at: Option<MonoNs>,
+    /// The venue takes no more risk on it before.
+    closed_until: MonoNs,
+    /// The position is past its stop and is closed by hand.
+    is_to_close: bool,
+    /// Somebody cancelled everything: no stop for the position that is held.
+    is_stop_off: bool,
+    /// No stop is sent before.
+    stop_retry_at: MonoNs,
     /// The last order approved, and when.
     last_order: Option<(NewOrder, MonoNs)>,
     /// The strategy is not asked before.
@@ -56,6 +75,8 @@ struct Symbol {
     venue_qty: Option<Qty>,
     /// Since when it differs from ours.
     diverged_at: Option<MonoNs>,
+    /// A position the venue told that is not believed before it is told again.
+    pending_qty: Option<Qty>,
     last_fill_at: Option<MonoNs>,
     realized_pnl: Notional,
     commission: Notional,
@@ -94,16 +115,34 @@ pub struct Engine {
     is_reconciled: bool,
     /// A person asked, or an order is short of fills.
     is_reconcile_asked: bool,
-    /// Zero balances in a row where there was money.
-    suspect_truths: u32,
+    /// The last truth showed no money where there was money.
+    is_wallet_doubted: bool,
+    /// When the last truth that was taken whole was asked for, and when the first was taken.
+    truth_at: Option<MonoNs>,
+    first_truth_at: Option<MonoNs>,
+    /// Since when nothing is left of what is being flattened, as far as is known here.
+    flattened_at: Option<MonoNs>,
     has_cancels_wanted: bool,
+    /// Conditional orders may have to be placed, replaced or cancelled.
+    has_stops_to_do: bool,
+    clock: Clock,
+    is_dead_man_set: bool,
     links: [bool; schema::LINKS],
+    /// Since when no order connection is up, after one was.
+    order_link_lost_at: Option<MonoNs>,
+    /// No order connection is up for so long that REST carries what must go out.
+    has_last_way: bool,
     verdict: Option<Verdict>,
     /// Records used and capacity.
     journal: (u64, u64),
+    /// Nothing is sent before.
     banned_until: MonoNs,
+    /// No order is sent before; cancels and questions are.
+    orders_banned_until: MonoNs,
     venue_rejects_in_a_row: u32,
     last_now: Option<Now>,
+    /// Distance of the clocks as last recorded.
+    clock_offset: Option<i64>,
     wallet: Notional,
     wallet_at_start: Notional,
     /// UTC day and the equity it began with.
@@ -111,6 +150,7 @@ pub struct Engine {
     day_equity: Option<Notional>,
     symbols: Box<[Symbol]>,
     orders: Orders,
+    algos: Algos,
     requests: Requests,
     rate: MessageRate,
     strategy: Strategy,
@@ -137,10 +177,17 @@ impl Engine {
             funding_rate_e8: 0,
             is_crossed: false,
             is_stale: true,
+            belief: Belief::new(&c.rules),
+            unsynced_at: None,
+            closed_until: MonoNs(0),
+            is_to_close: false,
+            is_stop_off: false,
+            stop_retry_at: MonoNs(0),
             last_order: None,
             muted_until: MonoNs(0),
             venue_qty: None,
             diverged_at: None,
+            pending_qty: None,
             last_fill_at: None,
             realized_pnl: Notional::ZERO,
             commission: Notional::ZERO,
@@ -160,20 +207,31 @@ impl Engine {
             flattening: None,
             is_reconciled: false,
             is_reconcile_asked: false,
-            suspect_truths: 0,
+            is_wallet_doubted: false,
+            truth_at: None,
+            first_truth_at: None,
+            flattened_at: None,
             has_cancels_wanted: false,
+            has_stops_to_do: false,
+            clock: Clock::default(),
+            is_dead_man_set: false,
             links: [false; schema::LINKS],
+            order_link_lost_at: None,
+            has_last_way: false,
             verdict: None,
             journal: (0, 0),
             banned_until: MonoNs(0),
+            orders_banned_until: MonoNs(0),
             venue_rejects_in_a_row: 0,
             last_now: None,
+            clock_offset: None,
             wallet: Notional::ZERO,
             wallet_at_start: Notional::ZERO,
             day: 0,
             day_equity: None,
             symbols: config.symbols.iter().map(symbol).collect(),
             orders: Orders::new(config.epoch),
+            algos: Algos::new(),
             requests: Requests::new(),
             rate: MessageRate::new(),
             strategy: Strategy::new(&config.strategy),
@@ -188,6 +246,8 @@ impl Engine {
     pub fn apply(&mut self, now: Now, input: &Input<'_>, out: &mut Outbox) {
         self.input_number += 1;
         out.begin(now.mono, self.input_number);
+        let symbols = self.symbols.len();
+        crate::tape::record(now, input, symbols, &mut self.clock_offset, out);
         self.watch_clock(now);
         let asks = self.take(now, input, out);
         self.settle(now, out);
@@ -200,44 +260,36 @@ impl Engine {
     /// Takes the input itself; says which symbols the strategy is to be asked about, and why.
     fn take(&mut self, now: Now, input: &Input<'_>, out: &mut Outbox) -> Option<(SymbolId, Cause)> {
         match input {
-            Input::BookTicker(ticker) => return self.on_ticker(now, ticker),
+            Input::BookTicker(ticker) => return self.on_ticker(now, ticker, out),
             Input::Trade(trade) => return self.on_trade(now, trade, out),
-            Input::Mark(mark) => self.on_mark(now, mark),
-            Input::Depth(head, depth) => return self.on_depth(now, head, depth),
+            Input::Mark(mark) => self.on_mark(now, mark, out),
+            Input::Depth(head, depth) => return self.on_depth(now, head, depth, out),
             Input::Timer => {
                 self.on_timer(now, out);
                 return Some((SymbolId::NONE, Cause::Time));
             }
-            Input::Link(link, is_up) => self.on_link(*link, *is_up),
+            Input::Link(link, is_up) => self.on_link(now, *link, *is_up),
             Input::Report(report) => {
-                out.record(&Event::Report(**report));
                 self.on_report(now, report);
                 return Some((report.symbol, Cause::Time));
             }
             Input::TradeLite(lite) => {
-                out.record(&Event::TradeLite(**lite));
                 self.on_trade_lite(now, lite);
                 return Some((lite.symbol, Cause::Time));
             }
-            Input::Account(update) => self.on_account(now, update, out),
-            Input::Reply(reply) => {
-                out.record(&Event::Reply(**reply));
-                self.on_reply(now, reply);
-            }
+            Input::Account(update) => self.on_account(now, update),
+            Input::Reply(reply) => self.on_reply(now, reply),
             Input::SendFailed(request) => self.on_send_failed(*request),
-            Input::Command(command) => {
-                out.record(&Event::Command(**command));
-                self.on_command(now, command, out);
-            }
+            Input::Command(command) => self.on_command(now, command, out),
             Input::Params(params) => self.on_params(params),
             Input::Verdict(verdict) => self.verdict = Some(**verdict),
             Input::Reconciled(truth) => self.on_truth(now, truth, out),
             Input::JournalUsed { used, capacity } => self.journal = (*used, *capacity),
-            Input::FeedDiverged(_)
-            | Input::ClockSkew { .. }
-            | Input::DeadMan(_)
-            | Input::Algo(_)
-            | Input::Rules(..) => {}
+            Input::FeedDiverged(symbol) => self.on_feed_diverged(now, *symbol, out),
+            Input::ClockSkew { offset_ns, rtt_ns } => self.on_clock_skew(now, *offset_ns, *rtt_ns),
+            Input::DeadMan(is_set) => self.is_dead_man_set = *is_set,
+            Input::Algo(update) => self.on_algo(now, update),
+            Input::Rules(symbol, rules) => self.on_rules(*symbol, rules),
         }
         None
     }
@@ -269,9 +321,10 @@ impl Engine {
             && self.symbols.get(symbol.index()).is_some_and(|s| s.book.wants_snapshot())
     }
     /// Whether account truth from REST is wanted: at the start, after a loss of truth, on request.
-    /// False while a link it needs is down.
+    /// False while a link it needs is down, unless REST is the only way left.
     pub fn wants_reconcile(&self) -> bool {
-        let can = self.links[Link::User as usize] && self.links[Link::Order as usize];
+        let are_up = self.links[Link::User as usize] && self.links[Link::Order as usize];
+        let can = are_up || self.has_last_way;
         can && (!self.is_reconciled || self.is_reconcile_asked || self.causes.need_truth())
     }
     /// What a request asked that has no answer yet.
@@ -300,6 +353,22 @@ impl Engine {
     pub fn book(&self, symbol: SymbolId) -> Option<&Book> {
         self.symbols.get(symbol.index()).map(|s| &s.book)
     }
+    /// Conditional orders.
+    pub const fn algos(&self) -> &Algos {
+        &self.algos
+    }
+    /// Whether a symbol is set aside for values that cannot be.
+    pub fn is_quarantined(&self, symbol: SymbolId) -> bool {
+        self.symbols.get(symbol.index()).is_some_and(|s| s.belief.is_on)
+    }
+    /// The venue's filters of a symbol as they are in force.
+    pub fn rules(&self, symbol: SymbolId) -> Option<&crate::risk::SymbolRules> {
+        self.config.symbols.get(symbol.index()).map(|symbol| &symbol.rules)
+    }
+    /// Counts of what was dealt with, by [`Counter`].
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
     /// Orders.
     pub const fn orders(&self) -> &Orders {
         &self.orders
@@ -322,6 +391,7 @@ impl Engine {
             is_synced: !s.book.wants_snapshot(),
             mark_price: s.mark_price,
             mark_age_ns: now.mono.since(s.mark_at),
+            is_quarantined: s.belief.is_on,
         }
     }
 
@@ -368,9 +438,11 @@ impl Engine {
                 out.record(&Event::Bar(bar));
             }
         }
+        self.watch_last_way(now);
         self.watch_feeds(now);
+        self.watch_missing(now, out);
         self.watch_orders(now);
-        self.watch_positions(now);
+        self.watch_positions(now, out);
         self.watch_loss(now);
     }
 }

@@ -1,11 +1,12 @@
 //! What the engine consumes, one at a time.
 
 use schema::{
-    AccountUpdate, AlgoId, AlgoUpdate, BookTicker, ClientOrderId, Command, DepthBuf, DepthHead,
-    ExecutionReport, Link, Mark, MonoNs, Notional, OrderReply, OrderType, PositionDelta, Price, Qty,
-    RequestId, Side, SignalParams, SymbolId, TimeInForce, Trade, TradeId, TradeLite, VenueOrderId,
+    AccountUpdate, AlgoUpdate, BookTicker, Command, DepthBuf, DepthHead,
+    ExecutionReport, Link, Mark, MonoNs, Notional, OrderReply, PositionDelta,     RequestId, SignalParams, SymbolId, Trade, TradeId, TradeLite,
     Verdict, WallNs,
 };
+
+pub use schema::{OpenAlgo, OpenOrder};
 
 use crate::risk::SymbolRules;
 
@@ -76,48 +77,6 @@ pub enum Input<'a> {
         /// Capacity.
         capacity: u64,
     },
-}
-
-/// An open order as REST states it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenOrder {
-    /// Symbol.
-    pub symbol: SymbolId,
-    /// Our id, or [`ClientOrderId::NONE`] for an order of someone else.
-    pub client_order_id: ClientOrderId,
-    /// The venue's id.
-    pub venue_order_id: VenueOrderId,
-    /// Side.
-    pub side: Side,
-    /// Type.
-    pub order_type: OrderType,
-    /// Time in force.
-    pub time_in_force: TimeInForce,
-    /// Limit price.
-    pub price: Price,
-    /// Quantity.
-    pub qty: Qty,
-    /// Filled in all.
-    pub cum_qty: Qty,
-    /// Reduce-only flag.
-    pub reduce_only: bool,
-}
-
-/// An open conditional order as REST states it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenAlgo {
-    /// Symbol.
-    pub symbol: SymbolId,
-    /// Our id, or [`ClientOrderId::NONE`] for one of someone else.
-    pub client_order_id: ClientOrderId,
-    /// The venue's id.
-    pub algo_id: AlgoId,
-    /// Side.
-    pub side: Side,
-    /// Price at which it acts.
-    pub trigger_price: Price,
-    /// Whether it closes the position.
-    pub close_position: bool,
 }
 
 /// The account as REST states it; the venue wins.

@@ -15,12 +15,14 @@ use schema::{
 
 use crate::input::OpenOrder;
 
+mod algos;
 mod fills;
 mod order;
 mod requests;
 
+pub use algos::{ALGOS_MAX, Algo, Algos};
 pub use fills::{Notice, SeenFills};
-pub use order::{Cancel, Order};
+pub use order::{Cancel, Order, Resend};
 pub use requests::{Request, Requests};
 
 use order::{NOT_LIVE, rank};
@@ -39,6 +41,11 @@ const _: () = assert!(ORDER_SLOTS + ADOPTED_MAX < u16::MAX as usize);
 /// Where an order is kept; valid until the slot is taken by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handle(u16);
+
+impl Handle {
+    /// No order: a request about a conditional one.
+    pub(crate) const NONE: Self = Self(0);
+}
 
 /// What may still fill on a symbol: working, in flight and unknown orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +70,9 @@ pub struct Orders {
     live_count: usize,
     working: [Working; SYMBOLS_MAX],
     unknown_count: u32,
+    resend_count: u32,
+    doubted: u64,
+    resolved: u64,
     epoch: BootEpoch,
     sequence: u32,
 }
@@ -77,6 +87,9 @@ impl Orders {
             live_count: 0,
             working: [Working::default(); SYMBOLS_MAX],
             unknown_count: 0,
+            resend_count: 0,
+            doubted: 0,
+            resolved: 0,
             epoch,
             sequence: 0,
         }
@@ -107,6 +120,21 @@ impl Orders {
     pub const fn unknown_count(&self) -> u32 {
         self.unknown_count
     }
+    /// How many live orders wait to be sent again.
+    #[inline]
+    pub const fn resend_count(&self) -> u32 {
+        self.resend_count
+    }
+    /// How many orders' outcomes became unknown since the start, and how many of these are known.
+    #[inline]
+    pub const fn doubts(&self) -> (u64, u64) {
+        (self.doubted, self.resolved)
+    }
+    /// This boot.
+    #[inline]
+    pub const fn epoch(&self) -> BootEpoch {
+        self.epoch
+    }
     /// What may still fill on a symbol.
     #[inline]
     pub fn working(&self, symbol: SymbolId) -> Working {
@@ -130,6 +158,13 @@ impl Orders {
         let first = self.sequence + 1;
         (first..ClientOrderId::SEQUENCE_END.min(first + LIVE_MAX as u32 + 1))
             .find(|&sequence| !self.slots[slot_of(sequence)].is_live())
+    }
+
+    /// Takes the next id for something that is no order yet: a conditional one.
+    pub fn take_id(&mut self, strategy: StrategyId) -> Option<ClientOrderId> {
+        let id = self.next_id(strategy)?;
+        self.sequence = id.sequence();
+        Some(id)
     }
 
     /// Keeps an order that is about to be sent; from here on it counts.
@@ -204,7 +239,10 @@ impl Orders {
     ) -> Option<Handle> {
         if id != ClientOrderId::NONE && id.epoch() == self.epoch {
             let slot = slot_of(id.sequence());
-            return (self.slots[slot].id == id).then_some(Handle(slot as u16));
+            if self.slots[slot].id == id {
+                return Some(Handle(slot as u16));
+            }
+            // The order of a conditional one is adopted when it appears.
         }
         let is_it = |order: &Order| {
             order.symbol == symbol
@@ -225,7 +263,11 @@ impl Orders {
         let order = &mut self.slots[usize::from(handle.0)];
         let filled_before = order.filled;
         let rank_before = rank(order.venue_status);
+        let was_unknown = order.is_unknown;
         let result = change(order);
+        let is_unknown = order.is_unknown && order.is_live();
+        self.doubted += u64::from(is_unknown && !was_unknown);
+        self.resolved += u64::from(was_unknown && !is_unknown);
         assert!(order.filled >= filled_before, "a fill is never taken back");
         assert!(rank(order.venue_status) >= rank_before, "an order's state moves forward only");
         if order.is_live() && order.live_index == NOT_LIVE {
@@ -236,6 +278,8 @@ impl Orders {
             order.is_unknown = false;
             order.is_changing = false;
             order.cancel = Cancel::No;
+            order.resend = Resend::No;
+            order.missing_at = MonoNs(0);
             self.delist(handle);
         }
         result
@@ -264,6 +308,10 @@ impl Orders {
             }
             order.advance(status);
             order.is_unknown = false;
+            order.missing_at = MonoNs(0);
+            if order.venue_status != OrderStatus::PendingNew {
+                order.resend = Resend::No;
+            }
         });
     }
 
@@ -332,6 +380,9 @@ impl Orders {
         }
         if order.is_unknown {
             self.unknown_count = self.unknown_count.wrapping_add_signed(sign);
+        }
+        if order.resend != Resend::No {
+            self.resend_count = self.resend_count.wrapping_add_signed(sign);
         }
         let Some(working) = self.working.get_mut(order.symbol.index()) else { return };
         let leaves = i128::from(order.leaves_qty().units()) * i128::from(sign);

@@ -5,11 +5,11 @@
 //! table test as easily as from the engine.
 
 use schema::{
-    CancelOrder, ModifyOrder, MonoNs, NewOrder, Notional, OrderType, Price, Qty, Reject, Side,
-    TradingState, WallNs,
+    CancelAlgo, CancelOrder, ModifyOrder, MonoNs, NewAlgo, NewOrder, Notional, OrderStatus,
+    OrderType, Price, Qty, Reject, Side, TradingState, WallNs,
 };
 
-use crate::orders::Order;
+use crate::orders::{Algo, Order};
 
 mod exposure;
 mod limits;
@@ -48,6 +48,8 @@ pub struct Market {
     pub mark_price: Price,
     /// Time since the mark price came, ns.
     pub mark_age_ns: u64,
+    /// Whether the symbol is set aside for values that cannot be.
+    pub is_quarantined: bool,
 }
 
 impl Market {
@@ -99,6 +101,10 @@ pub struct View<'a> {
     pub last_order: Option<&'a (NewOrder, MonoNs)>,
     /// Equity lost since the day began, zero or less if none.
     pub day_loss: Notional,
+    /// No order is taken by the venue before.
+    pub limited_until: MonoNs,
+    /// No order that adds risk on the symbol is taken by the venue before.
+    pub closed_until: MonoNs,
 }
 
 /// Looks at a new order; `Ok` is the only way to an [`Approved`] one.
@@ -120,7 +126,7 @@ pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Re
     exposure_limit(view, order, added)?;
     leverage(view, order, added)?;
     open_orders(view, order)?;
-    message_rate(view)?;
+    message_rate(view, order)?;
     stale_book(view, order)?;
     crossed_book(view, order)?;
     duplicate(view, order)?;
@@ -129,7 +135,80 @@ pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Re
     symbol_status(view, order)?;
     no_mark(view, order)?;
     daily_loss(view, order)?;
+    quarantined(view, order)?;
+    back_off(view, order)?;
     Ok(Approved(*order))
+}
+
+/// Looks again at an order that certainly did not reach the venue and is to be sent again as it is.
+///
+/// It was counted from its first decision on, so it adds nothing; the market and the state it was
+/// decided in may have passed.
+///
+/// # Errors
+/// The first limit it breaks, in the order of [`Reject`].
+pub fn check_again(view: &View<'_>, order: &Order) -> Result<Approved<NewOrder>, Reject> {
+    let again = order.with(order.price, order.qty);
+    require(order.venue_status == OrderStatus::PendingNew, Reject::UnknownOrder)?;
+    trading_state(view, &again)?;
+    price_filter(view, &again)?;
+    lot_size(view, &again)?;
+    min_notional(view, &again)?;
+    percent_price(view, &again)?;
+    max_qty(view, &again)?;
+    max_notional(view, &again)?;
+    price_collar(view, &again)?;
+    position_limit(view, &again, Qty::ZERO)?;
+    exposure_limit(view, &again, Qty::ZERO)?;
+    leverage(view, &again, Qty::ZERO)?;
+    message_rate(view, &again)?;
+    stale_book(view, &again)?;
+    crossed_book(view, &again)?;
+    symbol_status(view, &again)?;
+    no_mark(view, &again)?;
+    daily_loss(view, &again)?;
+    quarantined(view, &again)?;
+    back_off(view, &again)?;
+    Ok(Approved(again))
+}
+
+/// Looks at a stop that closes a position: it must stand against one, and act on its losing side.
+///
+/// # Errors
+/// The first limit it breaks, in the order of [`Reject`].
+pub fn check_stop(view: &View<'_>, stop: &NewAlgo) -> Result<Approved<NewAlgo>, Reject> {
+    let may_reduce = matches!(view.state, TradingState::Armed | TradingState::Reducing);
+    require(may_reduce, Reject::TradingState)?;
+    let rules = &view.symbol.rules;
+    let (price, tick) = (stop.trigger_price, rules.tick);
+    let is_in_range = price >= rules.price_min && price <= rules.price_max;
+    let is_on_tick = (price.units() - rules.price_min.units()) % tick.units() == 0;
+    require(is_in_range && is_on_tick, Reject::PriceFilter)?;
+    let reserve = view.limits.messages_cancel_reserve / REDUCING_RESERVE_DIVISOR;
+    let has_budget = view.messages_10s < view.limits.messages_10s_max - reserve
+        && view.messages_1m < view.limits.messages_1m_max - reserve;
+    require(has_budget, Reject::MessageRate)?;
+    let held = view.exposure.of(stop.symbol).position.units();
+    require(held != 0 && (held > 0) == (stop.side == Side::Sell), Reject::ReduceOnly)?;
+    require(view.has_room, Reject::TableFull)?;
+    require(view.now >= view.limited_until, Reject::BackOff)?;
+    Ok(Approved(*stop))
+}
+
+/// Looks at the cancel of a conditional order: within the whole message budget, reserve included.
+///
+/// # Errors
+/// [`Reject::MessageRate`].
+pub fn check_cancel_algo(
+    limits: &Limits,
+    messages_10s: u32,
+    messages_1m: u32,
+    algo: &Algo,
+) -> Result<Approved<CancelAlgo>, Reject> {
+    let has_budget =
+        messages_10s < limits.messages_10s_max && messages_1m < limits.messages_1m_max;
+    require(has_budget, Reject::MessageRate)?;
+    Ok(Approved(algo.reference()))
 }
 
 /// Looks at a change of price and quantity of a resting order.
@@ -158,7 +237,7 @@ pub fn check_modify(
     position_limit(view, &changed, added)?;
     exposure_limit(view, &changed, added)?;
     leverage(view, &changed, added)?;
-    message_rate(view)?;
+    message_rate(view, &changed)?;
     stale_book(view, &changed)?;
     crossed_book(view, &changed)?;
     reduce_only(view, &changed, added)?;
@@ -166,6 +245,8 @@ pub fn check_modify(
     no_mark(view, &changed)?;
     require(order.may_change(), Reject::UnknownOrder)?;
     daily_loss(view, &changed)?;
+    quarantined(view, &changed)?;
+    back_off(view, &changed)?;
     Ok(Approved(ModifyOrder { order: order.reference(), side: order.side, price, qty }))
 }
 
@@ -333,9 +414,15 @@ fn open_orders(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
     require(is_fine, Reject::OpenOrders)
 }
 
+/// Of what is kept for cancels, orders that reduce may use the part above this share of it.
+const REDUCING_RESERVE_DIVISOR: u32 = 2;
+
 #[inline]
-fn message_rate(view: &View<'_>) -> Result<(), Reject> {
-    let reserve = view.limits.messages_cancel_reserve;
+fn message_rate(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let reserve = match order.reduce_only {
+        true => view.limits.messages_cancel_reserve / REDUCING_RESERVE_DIVISOR,
+        false => view.limits.messages_cancel_reserve,
+    };
     let is_fine = view.messages_10s < view.limits.messages_10s_max - reserve
         && view.messages_1m < view.limits.messages_1m_max - reserve;
     require(is_fine, Reject::MessageRate)
@@ -391,6 +478,17 @@ fn no_mark(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
 #[inline]
 fn daily_loss(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
     require(order.reduce_only || view.day_loss < view.limits.daily_loss_max, Reject::DailyLoss)
+}
+
+#[inline]
+fn quarantined(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    require(order.reduce_only || !view.market.is_quarantined, Reject::Quarantined)
+}
+
+#[inline]
+fn back_off(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
+    let is_open = order.reduce_only || view.now >= view.closed_until;
+    require(is_open && view.now >= view.limited_until, Reject::BackOff)
 }
 
 #[cfg(test)]

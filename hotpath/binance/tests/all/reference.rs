@@ -285,7 +285,10 @@ pub(crate) fn user(bytes: &[u8], symbols: &SymbolTable) -> Option<UserFrame> {
         "listenKeyExpired" => UserFrame::ListenKeyExpired,
         "MARGIN_CALL" => UserFrame::MarginCall,
         "ACCOUNT_CONFIG_UPDATE" => UserFrame::ConfigUpdate,
-        "ALGO_UPDATE" => UserFrame::AlgoUpdate,
+        "ALGO_UPDATE" => match symbol(event, "o", symbols)? {
+            Some(symbol) => UserFrame::Algo(algo(event, symbol)?),
+            None => UserFrame::OtherSymbol,
+        },
         _ => UserFrame::Other,
     })
 }

@@ -1,18 +1,19 @@
-//! Reports, fills, account events and account truth.
+//! Reports, fills and account events.
 
 use schema::{
-    AccountUpdate, BalanceDelta, ClientOrderId, Event, ExecType, ExecutionReport, Notional,
-    OrderStatus, PositionDelta, Price, Qty, Side, StateReason, SymbolId, TradeLite, WallNs,
+    AccountUpdate, ClientOrderId, Counter, Difference, DifferenceKind, ExecType,
+    ExecutionReport, Notional, OrderStatus, OrderType, Price, Qty, Side, StateReason, StrategyId,
+    SymbolId, TradeLite,
 };
 
 use super::Engine;
-use crate::input::{Now, OpenOrder, Truth};
+use crate::input::{Now, OpenOrder};
 use crate::orders::{Cancel, Handle, Notice};
 use crate::outbox::Outbox;
-use crate::position::Position;
 
-/// How often a truth without any money must be told where there was money.
-const SUSPECT_TRUTHS: u32 = 2;
+/// An earlier start of ours may still have orders on their way when this one is reconciled; an
+/// order of another start that is placed so long after belongs to a trader that is alive.
+const FOREIGN_GRACE_NS: u64 = 10_000_000_000;
 
 impl Engine {
     pub(super) fn on_report(&mut self, now: Now, report: &ExecutionReport) {
@@ -20,14 +21,26 @@ impl Engine {
         if index >= self.symbols.len() {
             return;
         }
+        let is_placed = report.exec_type == ExecType::New
+            && report.client_order_id.strategy() != StrategyId::STOP;
+        if self.is_foreign(now, report.client_order_id, is_placed) {
+            self.find_foreign();
+        }
         let is_fill = matches!(report.exec_type, ExecType::Trade | ExecType::Calculated)
             && report.last_qty.units() > 0;
         let notice = is_fill.then(|| self.symbols[index].seen.note(report.trade_id, true));
+        if notice == Some(Notice::Duplicate) {
+            self.count(Counter::FillDuplicate);
+        }
+        self.note_liquidation(report);
         // Of an order seen for the first time, only what is booked below is not yet filled.
         let unbooked = if notice == Some(Notice::First) { report.last_qty } else { Qty::ZERO };
         let handle = self.find_or_adopt(now, report, unbooked);
         if notice == Some(Notice::First) {
             self.book_fill(now, index, handle, report.side, report.last_qty, report.last_price);
+            if report.client_order_id == ClientOrderId::NONE {
+                self.note_external_fill(index);
+            }
         }
         if matches!(notice, Some(Notice::First | Notice::Completes)) {
             self.charge(index, report.commission);
@@ -48,10 +61,50 @@ impl Engine {
             return;
         }
         if self.symbols[index].seen.note(lite.trade_id, false) != Notice::First {
-            return;
+            return self.count(Counter::FillDuplicate);
         }
         let handle = self.orders.find(lite.symbol, lite.client_order_id, lite.venue_order_id);
         self.book_fill(now, index, handle, lite.side, lite.last_qty, lite.last_price);
+        if lite.client_order_id == ClientOrderId::NONE {
+            self.note_external_fill(index);
+        }
+    }
+
+    /// Someone else moved the position: booked like every fill, and the whole account is looked at
+    /// before risk is added again.
+    fn note_external_fill(&mut self, index: usize) {
+        self.symbols[index].external_fills += 1;
+        self.count(Counter::ExternalOrder);
+        self.causes.raise(StateReason::External);
+    }
+
+    /// Liquidation, deleveraging and settlement: the venue trades the account down.
+    fn note_liquidation(&mut self, report: &ExecutionReport) {
+        let is_forced = report.order_type == OrderType::Liquidation
+            || report.exec_type == ExecType::Calculated
+            || matches!(report.status, OrderStatus::NewInsurance | OrderStatus::NewAdl);
+        if is_forced {
+            self.count(Counter::Liquidation);
+            self.causes.raise(StateReason::External);
+        }
+    }
+
+    /// Whether an id of ours belongs to another trader that is alive: of a later start, or placed
+    /// long after this start knew all that was left behind.
+    pub(super) fn is_foreign(&self, now: Now, id: ClientOrderId, is_placed: bool) -> bool {
+        let (epoch, ours) = (id.epoch(), self.orders.epoch());
+        if id == ClientOrderId::NONE || epoch == ours {
+            return false;
+        }
+        let is_settled =
+            self.first_truth_at.is_some_and(|at| now.mono.since(at) > FOREIGN_GRACE_NS);
+        epoch > ours || is_placed && is_settled
+    }
+
+    /// Two traders on one account do not know each other's risk: this one stops.
+    pub(super) fn find_foreign(&mut self) {
+        self.count(Counter::ForeignOrders);
+        self.halted = Some(StateReason::ForeignOrders);
     }
 
     /// The order of a report. One of an earlier boot or of someone else is adopted while it lives;
@@ -84,15 +137,19 @@ impl Engine {
         )
     }
 
-    fn adopt(&mut self, now: Now, found: &OpenOrder) -> Option<Handle> {
+    pub(super) fn adopt(&mut self, now: Now, found: &OpenOrder) -> Option<Handle> {
         let handle = self.orders.adopt(now.mono, found);
+        let is_ours = found.client_order_id != ClientOrderId::NONE
+            && found.client_order_id.epoch() <= self.orders.epoch();
         match handle {
-            Some(handle) if found.client_order_id != ClientOrderId::NONE => {
+            // One that cannot rest ends by itself: the order of a stop that acted.
+            Some(handle) if is_ours && !self.orders.get(handle).is_immediate() => {
                 self.orders.change(handle, |order| order.cancel = Cancel::Wanted);
                 self.has_cancels_wanted = true;
             }
             // More orders than can be counted: the worst case is not known.
             None => self.causes.raise(StateReason::UnknownOrder),
+            Some(_) if !is_ours => self.count(Counter::ExternalOrder),
             Some(_) => {}
         }
         handle
@@ -119,12 +176,15 @@ impl Engine {
         s.fills += 1;
         s.last_fill_at = Some(now.mono);
         self.counts.fills += 1;
-        match handle {
-            Some(handle) => {
-                s.external_fills += u64::from(self.orders.get(handle).is_external);
-                self.orders.fill(handle, qty);
+        self.has_stops_to_do = true;
+        if let Some(handle) = handle {
+            let order = self.orders.get(handle);
+            if !order.is_live() && order.venue_status != OrderStatus::Rejected {
+                self.count(Counter::FillLate);
+            } else if self.orders.get(handle).venue_status == OrderStatus::PendingNew {
+                self.count(Counter::FillBeforeAck);
             }
-            None => s.external_fills += 1,
+            self.orders.fill(handle, qty);
         }
         self.compare_position(now, index);
     }
@@ -135,11 +195,12 @@ impl Engine {
         self.wallet = self.wallet.checked_sub(commission).unwrap_or(self.wallet);
     }
 
-    pub(super) fn on_account(&mut self, now: Now, update: &AccountUpdate, out: &mut Outbox) {
-        let time = update.transaction_time;
+    pub(super) fn on_account(&mut self, now: Now, update: &AccountUpdate) {
+        if update.is_funding {
+            self.count(Counter::Funding);
+        }
         let balances = usize::from(update.balance_count).min(update.balances.len());
         for balance in &update.balances[..balances] {
-            out.record(&Event::Balance(*balance, time, update.is_funding));
             if balance.is_quote {
                 // Profit and fees are booked by the fills; this is everything else.
                 let wallet = self.wallet.checked_add(balance.change);
@@ -148,7 +209,6 @@ impl Engine {
         }
         let positions = usize::from(update.position_count).min(update.positions.len());
         for position in &update.positions[..positions] {
-            out.record(&Event::Position(*position, time));
             let index = position.symbol.index();
             if let Some(s) = self.symbols.get_mut(index) {
                 s.venue_qty = Some(position.qty);
@@ -165,114 +225,28 @@ impl Engine {
         s.diverged_at = if differs { s.diverged_at.or(Some(now.mono)) } else { None };
     }
 
-    pub(super) fn watch_positions(&mut self, now: Now) {
-        for s in &mut self.symbols {
+    pub(super) fn watch_positions(&mut self, now: Now, out: &mut Outbox) {
+        for index in 0..self.symbols.len() {
+            let s = &mut self.symbols[index];
             let Some(since) = s.diverged_at else { continue };
-            if now.mono.since(since) >= self.config.timing.settle_ns {
-                self.causes.raise(StateReason::PositionMismatch);
-                self.counts.mismatches += 1;
-                s.diverged_at = None;
-                s.venue_qty = None;
+            if now.mono.since(since) < self.config.timing.settle_ns {
+                continue;
             }
-        }
-    }
-
-    /// Takes account truth; the venue wins.
-    pub(super) fn on_truth(&mut self, now: Now, truth: &Truth, out: &mut Outbox) {
-        self.record_truth(now.wall, truth, out);
-        let has_money = !self.wallet.is_zero();
-        if truth.wallet.is_zero() && has_money && self.suspect_truths < SUSPECT_TRUTHS {
-            // A venue under stress has shown empty accounts (2025-10-10): never "flat" at once.
-            self.suspect_truths += 1;
+            let ours = s.position.qty();
+            let venue = s.venue_qty.take().unwrap_or(ours);
+            s.diverged_at = None;
+            // The stream said so: the same in a truth is believed at once.
+            s.pending_qty = Some(venue);
             self.causes.raise(StateReason::PositionMismatch);
-            return;
+            self.tell_difference(
+                out,
+                Difference {
+                    what: DifferenceKind::Position,
+                    symbol: SymbolId(index as u16),
+                    ours: ours.units(),
+                    venue: venue.units(),
+                },
+            );
         }
-        self.suspect_truths = 0;
-        let mut is_complete = true;
-        for (index, told) in (0..self.symbols.len()).zip(&truth.positions) {
-            is_complete &= self.take_position(index, told, truth);
-        }
-        if is_complete {
-            self.wallet = truth.wallet;
-        }
-        is_complete &= self.take_open_orders(now, truth);
-        if !is_complete {
-            self.is_reconcile_asked = true;
-            return;
-        }
-        if self.day_equity.is_none() {
-            self.wallet_at_start = truth.wallet;
-            self.day = super::state::utc_day(now.wall);
-            self.day_equity = Some(self.exposure(now).equity);
-        }
-        self.is_reconciled = true;
-        self.is_reconcile_asked = self.orders.live().any(|(_, order)| order.is_short_of_fills());
-        self.causes.truth_told(&self.links, self.orders.unknown_count());
-    }
-
-    fn record_truth(&self, wall: WallNs, truth: &Truth, out: &mut Outbox) {
-        let balance = BalanceDelta {
-            is_quote: true,
-            wallet: truth.wallet,
-            cross_wallet: truth.wallet,
-            change: Notional::ZERO,
-        };
-        out.record(&Event::Balance(balance, wall, false));
-        for (index, position) in truth.positions.iter().enumerate().take(self.symbols.len()) {
-            let position = PositionDelta { symbol: SymbolId(index as u16), ..*position };
-            out.record(&Event::Position(position, wall));
-        }
-    }
-
-    /// Takes one position; `false` if fills younger than the truth forbid the comparison.
-    fn take_position(&mut self, index: usize, told: &PositionDelta, truth: &Truth) -> bool {
-        let s = &mut self.symbols[index];
-        let is_younger = |at| at >= truth.requested_at;
-        if s.last_fill_at.is_some_and(is_younger) {
-            return false;
-        }
-        if s.position.qty() != told.qty {
-            // At the start this is what was left behind; later it is a difference to be counted.
-            self.counts.mismatches += u64::from(self.is_reconciled);
-            s.position = Position::from_entry(told.qty, told.entry_price);
-        }
-        s.venue_qty = Some(told.qty);
-        s.diverged_at = None;
-        true
-    }
-
-    /// Takes the open orders: those we hold that are missing become unknown and are asked about,
-    /// those we do not hold are adopted. `false` if they cannot all be held.
-    fn take_open_orders(&mut self, now: Now, truth: &Truth) -> bool {
-        for index in 0..self.orders.live_count() {
-            let Some(handle) = self.orders.live_at(index) else { break };
-            let order = self.orders.get(handle);
-            let is_younger = order.sent_at >= truth.requested_at;
-            let is_told = truth.open_orders.iter().any(|told| {
-                told.symbol == order.symbol
-                    && if order.id == ClientOrderId::NONE {
-                        told.venue_order_id == order.venue_order_id
-                    } else {
-                        told.client_order_id == order.id
-                    }
-            });
-            if !is_younger && !is_told {
-                self.orders.change(handle, |order| order.is_unknown = true);
-            }
-        }
-        let mut is_complete = true;
-        for told in &truth.open_orders {
-            match self.orders.find(told.symbol, told.client_order_id, told.venue_order_id) {
-                Some(handle) => {
-                    let status = match told.cum_qty.is_zero() {
-                        true => OrderStatus::New,
-                        false => OrderStatus::PartiallyFilled,
-                    };
-                    self.orders.learn(handle, status, told.cum_qty, told.venue_order_id);
-                }
-                None => is_complete &= self.adopt(now, told).is_some(),
-            }
-        }
-        is_complete
     }
 }

@@ -1,48 +1,14 @@
 //! Answers to requests, and what stands for them when none comes.
 
 use schema::{
-    MonoNs, OrderReply, OrderStatus, Qty, RequestId, RequestKind, StateReason, VenueOrderId,
+    Counter, MonoNs, OrderReply, OrderStatus, Qty, RequestId, RequestKind, StateReason,
+    VenueOrderId,
 };
 
 use super::Engine;
+use super::outcome::{Refusal, refusal};
 use crate::input::Now;
-use crate::orders::{Cancel, Handle, Request};
-
-/// What a refusal means for us (PROTOCOL section 7: error codes and HTTP statuses).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    /// It may have been carried out.
-    Unknown,
-    /// Certainly not carried out, an ordinary market event (post-only would take, FOK unfilled).
-    Expected,
-    /// Certainly not carried out.
-    Refused,
-    /// Certainly not carried out, and nothing may be sent for a while.
-    RateLimited,
-    /// Certainly not carried out, and going on would be wrong: key, signature, liquidation.
-    Fatal,
-    /// Our clock is not the venue's.
-    Clock,
-}
-
-fn refusal(reply: &OrderReply) -> Refusal {
-    match (reply.status, reply.code) {
-        (418 | 429, _) | (_, -1003 | -1015) => Refusal::RateLimited,
-        (_, -1021 | -5028) => Refusal::Clock,
-        (_, -1022 | -2014 | -2015 | -2023 | -4192) | (401 | 403, _) => Refusal::Fatal,
-        (_, -5022 | -5021 | -2020) => Refusal::Expected,
-        // Named as certain failures although they travel with 5xx.
-        (_, -1001 | -1008 | -1016) => Refusal::Refused,
-        (_, -1000 | -1006 | -1007 | -4116) => Refusal::Unknown,
-        (400..=499, _) if reply.status != 408 => Refusal::Refused,
-        _ => Refusal::Unknown,
-    }
-}
-
-/// No such order: cancelling or asking about one that is finished or never arrived.
-const fn is_no_such_order(code: i32) -> bool {
-    matches!(code, -2011 | -2013)
-}
+use crate::orders::{Cancel, Handle, Request, Resend};
 
 /// Pause after the first refusal of the venue; doubled with every further one in a row.
 const REFUSED_PAUSE_NS: u64 = 100_000_000;
@@ -50,13 +16,32 @@ const REFUSED_PAUSE_NS: u64 = 100_000_000;
 const REFUSED_BACKOFF_MAX: u32 = 6;
 /// Pause after a rate limit that does not say for how long: the order window.
 const LIMITED_PAUSE_NS: u64 = 10_000_000_000;
+/// No ban of the venue lasts longer (3 days, PROTOCOL section 6): a longer one is a mistake.
+const BAN_NS_MAX: u64 = 3 * 86_400_000_000_000;
+/// Pause after the venue said that a symbol takes no more risk, before it is tried again.
+const CLOSED_PAUSE_NS: u64 = 60_000_000_000;
+/// Pause before what failed for overload is sent again: 200, 400, 800 ms (PROTOCOL section 7).
+const RESEND_PAUSE_NS: u64 = 200_000_000;
+/// How often it is sent again.
+const RESENDS_MAX: u8 = 3;
+/// A cancel is never given up: its pause stops growing here.
+const CANCEL_BACKOFF_MAX: u8 = 2;
+/// How long an order refused for its time waits for the venue's clock.
+pub(super) const CLOCK_WAIT_NS: u64 = 2_000_000_000;
 
 impl Engine {
     pub(super) fn on_reply(&mut self, now: Now, reply: &OrderReply) {
+        self.rate.heed(now.mono, reply.order_count_10s, reply.order_count_1m);
         if !reply.is_ok() {
             self.heed(now, reply);
         }
         let Some(request) = self.requests.close(reply.request_id) else { return };
+        match request.kind {
+            RequestKind::PlaceAlgo => return self.on_algo_placed(now, &request, reply),
+            RequestKind::CancelAlgo => return self.on_algo_cancelled(now, &request, reply),
+            RequestKind::Logon => return,
+            _ => {}
+        }
         if self.orders.get(request.handle).reference() != request.order
             && self.orders.get(request.handle).id != request.order.client_order_id
         {
@@ -64,7 +49,7 @@ impl Engine {
         }
         match request.kind {
             RequestKind::Place => self.on_placed(now, &request, reply),
-            RequestKind::Cancel => self.on_cancelled(&request, reply),
+            RequestKind::Cancel => self.on_cancelled(now, &request, reply),
             RequestKind::Status => self.on_status(now, &request, reply),
             RequestKind::Modify => self.on_modified(&request, reply),
             RequestKind::Logon | RequestKind::PlaceAlgo | RequestKind::CancelAlgo => {}
@@ -73,15 +58,30 @@ impl Engine {
 
     /// What a refusal says about more than its own order.
     fn heed(&mut self, now: Now, reply: &OrderReply) {
+        let told_ms = reply.retry_after_ms.saturating_sub(self.venue_wall(now).ms()).max(0) as u64;
+        let told_ns = told_ms.saturating_mul(1_000_000).min(BAN_NS_MAX);
+        let until = now.mono.plus_ns(if told_ns > 0 { told_ns } else { LIMITED_PAUSE_NS });
         match refusal(reply) {
-            Refusal::RateLimited => {
-                let told_ms = reply.retry_after_ms.saturating_sub(now.wall.ms()).max(0) as u64;
-                let pause_ns = told_ms.saturating_mul(1_000_000).max(LIMITED_PAUSE_NS);
-                self.banned_until = self.banned_until.max(now.mono.plus_ns(pause_ns));
+            Refusal::Banned => {
+                self.count(Counter::VenueThrottled);
+                self.banned_until = self.banned_until.max(until);
+                self.orders_banned_until = self.orders_banned_until.max(until);
             }
+            Refusal::OrderLimit => {
+                self.count(Counter::VenueThrottled);
+                self.orders_banned_until = self.orders_banned_until.max(until);
+            }
+            Refusal::Failed => self.count(Counter::VenueOverloaded),
             Refusal::Fatal => self.halted = Some(StateReason::VenueRefused),
-            Refusal::Clock => self.causes.raise(StateReason::ClockJump),
-            Refusal::Unknown | Refusal::Expected | Refusal::Refused => {}
+            Refusal::Clock => {
+                self.count(Counter::ClockRejected);
+                self.clock.is_doubted = true;
+            }
+            Refusal::Unknown
+            | Refusal::Expected
+            | Refusal::Refused
+            | Refusal::Closed
+            | Refusal::NoSuchOrder => {}
         }
     }
 
@@ -93,25 +93,51 @@ impl Engine {
                 OrderStatus::Unknown | OrderStatus::PendingNew => OrderStatus::New,
                 status => status,
             };
-            self.take_answer(handle, status, reply);
-            return;
-        }
-        let kind = refusal(reply);
-        if kind == Refusal::Unknown {
-            self.doubt(handle);
-            return;
+            return self.take_answer(handle, status, reply);
         }
         // Reports win: an order the stream has shown alive was not refused.
         let order = *self.orders.get(handle);
         if order.venue_status != OrderStatus::PendingNew {
             return;
         }
+        let kind = refusal(reply);
+        let resend = match kind {
+            Refusal::Unknown => return self.doubt(handle),
+            Refusal::Failed if order.reduce_only && order.retries < RESENDS_MAX => {
+                Resend::AfterPause
+            }
+            Refusal::Clock if order.retries == 0 => Resend::AfterClock,
+            _ => Resend::No,
+        };
+        if resend != Resend::No {
+            let pause_ns = RESEND_PAUSE_NS << order.retries.min(RESENDS_MAX);
+            self.orders.change(handle, |order| {
+                order.resend = resend;
+                order.retry_at = now.mono.plus_ns(pause_ns);
+                // Nothing of it is on the wire: its answer is not overdue, and it is not in doubt.
+                order.sent_at = now.mono;
+                order.is_unknown = false;
+            });
+            return;
+        }
+        self.reject(now, handle, kind, reply.code);
+    }
+
+    /// The venue certainly did not take the order.
+    pub(super) fn reject(&mut self, now: Now, handle: Handle, kind: Refusal, code: i32) {
+        let order = *self.orders.get(handle);
         self.orders.learn(handle, OrderStatus::Rejected, order.filled, VenueOrderId(0));
         self.counts.venue_rejects += 1;
+        self.count(Counter::OrderRefused);
         // "ReduceOnly Order is rejected": the position is not what we think.
-        self.is_reconcile_asked |= reply.code == -2022;
+        self.is_reconcile_asked |= code == -2022;
+        if kind == Refusal::Closed
+            && let Some(s) = self.symbols.get_mut(order.symbol.index())
+        {
+            s.closed_until = s.closed_until.max(now.mono.plus_ns(CLOSED_PAUSE_NS));
+        }
         if kind == Refusal::Expected {
-            return;
+            return self.mute(now.mono, order.symbol, self.config.timing.refusal_pause_ns);
         }
         self.venue_rejects_in_a_row += 1;
         let backoff = self.venue_rejects_in_a_row.min(REFUSED_BACKOFF_MAX);
@@ -121,7 +147,7 @@ impl Engine {
         }
     }
 
-    fn on_cancelled(&mut self, request: &Request, reply: &OrderReply) {
+    fn on_cancelled(&mut self, now: Now, request: &Request, reply: &OrderReply) {
         let handle = request.handle;
         if !self.orders.get(handle).is_live() {
             return;
@@ -131,14 +157,15 @@ impl Engine {
                 OrderStatus::Unknown => OrderStatus::Canceled,
                 status => status,
             };
-            self.take_answer(handle, status, reply);
-            return;
+            return self.take_answer(handle, status, reply);
         }
         match refusal(reply) {
             // Filled, cancelled or never there: only the venue's word on this order tells which.
-            _ if is_no_such_order(reply.code) => self.doubt(handle),
-            Refusal::Unknown => self.doubt(handle),
-            _ => self.want_again(handle),
+            Refusal::NoSuchOrder | Refusal::Unknown => self.doubt(handle),
+            _ => {
+                self.count(Counter::OrderRefused);
+                self.want_again(now, handle);
+            }
         }
     }
 
@@ -149,12 +176,18 @@ impl Engine {
         }
         if reply.is_ok() {
             self.orders.amend(handle, reply.price, reply.qty);
-            self.take_answer(handle, reply.order_status, reply);
-        } else if is_no_such_order(reply.code) || refusal(reply) == Refusal::Unknown {
-            self.doubt(handle);
-        } else {
-            // The order stands as it was; until the venue states its quantity, the larger counts.
-            self.orders.change(handle, |order| order.is_changing = false);
+            return self.take_answer(handle, reply.order_status, reply);
+        }
+        match refusal(reply) {
+            Refusal::NoSuchOrder | Refusal::Unknown => self.doubt(handle),
+            kind => {
+                if kind != Refusal::Expected {
+                    self.count(Counter::OrderRefused);
+                }
+                // The order stands as it was; until the venue states its quantity, the larger
+                // counts.
+                self.orders.change(handle, |order| order.is_changing = false);
+            }
         }
     }
 
@@ -168,17 +201,19 @@ impl Engine {
             self.orders.amend(handle, reply.price, reply.qty);
             self.take_answer(handle, reply.order_status, reply);
             if self.orders.get(handle).cancel == Cancel::Sent {
-                self.want_again(handle);
+                self.want_again(now, handle);
             }
             return;
         }
         // Absent, and old enough that it cannot still be on its way.
         let age_ns = now.mono.since(order.sent_at);
-        if is_no_such_order(reply.code) && age_ns >= self.config.timing.absent_grace_ns {
+        let is_absent = refusal(reply) == Refusal::NoSuchOrder;
+        if is_absent && age_ns >= self.config.timing.absent_grace_ns {
             let end = match order.venue_status {
                 OrderStatus::PendingNew => OrderStatus::Rejected,
                 _ => OrderStatus::Canceled,
             };
+            self.count(Counter::OrderAbsent);
             self.orders.learn(handle, end, order.filled, VenueOrderId(0));
         }
     }
@@ -192,27 +227,39 @@ impl Engine {
     }
 
     /// The outcome is unknown from here on.
-    fn doubt(&mut self, handle: Handle) {
+    pub(super) fn doubt(&mut self, handle: Handle) {
         if self.orders.get(handle).is_live() {
             self.orders.change(handle, |order| {
                 order.is_unknown = true;
                 order.queries = 0;
+                order.resend = Resend::No;
+                order.missing_at = MonoNs(0);
             });
         }
     }
 
-    fn want_again(&mut self, handle: Handle) {
-        if self.orders.get(handle).is_live() {
-            self.orders.change(handle, |order| order.cancel = Cancel::Wanted);
-            self.has_cancels_wanted = true;
+    /// The cancel did not work: again, ever more slowly, until the venue has an end for the order.
+    fn want_again(&mut self, now: Now, handle: Handle) {
+        if !self.orders.get(handle).is_live() {
+            return;
         }
+        self.orders.change(handle, |order| {
+            order.cancel = Cancel::Wanted;
+            let pause_ns = RESEND_PAUSE_NS << order.retries.min(CANCEL_BACKOFF_MAX);
+            order.retry_at = now.mono.plus_ns(pause_ns);
+            order.retries = order.retries.saturating_add(1);
+        });
+        self.count(Counter::CancelRetried);
+        self.has_cancels_wanted = true;
     }
 
     pub(super) fn on_send_failed(&mut self, request: RequestId) {
-        if let Some(request) = self.requests.close(request) {
-            match request.kind {
-                RequestKind::Status => {}
-                _ => self.doubt(request.handle),
+        let Some(request) = self.requests.close(request) else { return };
+        match request.kind {
+            RequestKind::Status | RequestKind::Logon => {}
+            RequestKind::PlaceAlgo | RequestKind::CancelAlgo => self.doubt_algo(&request),
+            RequestKind::Place | RequestKind::Cancel | RequestKind::Modify => {
+                self.doubt(request.handle);
             }
         }
     }
@@ -223,10 +270,12 @@ impl Engine {
             let Some(handle) = self.orders.live_at(index) else { break };
             let order = self.orders.get(handle);
             let is_asked = order.cancel == Cancel::Sent || order.is_changing;
-            if order.venue_status == OrderStatus::PendingNew || is_asked {
+            let is_sent = order.venue_status == OrderStatus::PendingNew;
+            if (is_sent && order.resend == Resend::No || is_asked) && !order.is_unknown {
                 self.doubt(handle);
             }
         }
+        self.doubt_unanswered_algos();
     }
 
     /// Finds orders and cancels whose answer is overdue.
@@ -236,9 +285,8 @@ impl Engine {
         for index in 0..self.orders.live_count() {
             let Some(handle) = self.orders.live_at(index) else { break };
             let order = self.orders.get(handle);
-            let is_overdue = (order.venue_status == OrderStatus::PendingNew
-                || order.is_immediate())
-                && is_over(order.sent_at)
+            let is_sent = order.venue_status == OrderStatus::PendingNew || order.is_immediate();
+            let is_overdue = is_sent && order.resend == Resend::No && is_over(order.sent_at)
                 || (order.cancel == Cancel::Sent || order.is_changing) && is_over(order.asked_at);
             if is_overdue && !order.is_unknown {
                 self.doubt(handle);
@@ -247,52 +295,6 @@ impl Engine {
                 && is_over(self.orders.get(handle).sent_at)
                 && self.orders.get(handle).filled < Qty::MAX;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use schema::ClientOrderId;
-
-    #[track_caller]
-    fn check(status: u16, code: i32, expected: Refusal) {
-        let reply = OrderReply {
-            request_id: RequestId(1),
-            status,
-            code,
-            order_status: OrderStatus::Unknown,
-            client_order_id: ClientOrderId::NONE,
-            venue_order_id: VenueOrderId(0),
-            price: schema::Price::ZERO,
-            qty: Qty::ZERO,
-            cum_qty: Qty::ZERO,
-            order_count_10s: u32::MAX,
-            order_count_1m: u32::MAX,
-            weight_1m: u32::MAX,
-            retry_after_ms: 0,
-        };
-        assert_eq!(refusal(&reply), expected, "{status} {code}");
-    }
-
-    #[test]
-    fn refusals_mean_what_the_venue_documents() {
-        for (status, code) in [(503, 0), (500, -1000), (408, -1007), (400, -1006), (504, 0), (0, 0)]
-        {
-            check(status, code, Refusal::Unknown);
-        }
-        check(400, -4116, Refusal::Unknown);
-        for (status, code) in [(503, -1001), (503, -1008), (400, -2019), (400, -1111), (400, -2022)]
-        {
-            check(status, code, Refusal::Refused);
-        }
-        check(400, -5022, Refusal::Expected);
-        for (status, code) in [(429, -1003), (418, -1003), (400, -1015), (429, 0)] {
-            check(status, code, Refusal::RateLimited);
-        }
-        for (status, code) in [(400, -1022), (401, -2015), (401, 0), (400, -2023)] {
-            check(status, code, Refusal::Fatal);
-        }
-        check(400, -1021, Refusal::Clock);
+        self.watch_algos(now);
     }
 }

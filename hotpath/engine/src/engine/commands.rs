@@ -68,6 +68,10 @@ impl Engine {
                 self.venue_rejects_in_a_row = 0;
                 self.causes.lower(StateReason::LossLimit);
                 self.is_reconciled = false;
+                for s in &mut self.symbols {
+                    s.is_stop_off = false;
+                    s.is_to_close = false;
+                }
             }
             // Before the first reconciliation nobody knows what there is to close.
             CommandKind::Flatten if self.is_killed || self.day_equity.is_none() => {
@@ -76,9 +80,21 @@ impl Engine {
             CommandKind::Flatten => {
                 self.halted = None;
                 self.flattening = Some(command.symbol);
+                self.flattened_at = None;
                 self.want_cancels(command.symbol, |_| true);
+                self.want_algo_cancels(command.symbol);
             }
-            CommandKind::CancelAll => self.want_cancels(command.symbol, |_| true),
+            // Both books; truth shows whether they are empty.
+            CommandKind::CancelAll => {
+                self.want_cancels(command.symbol, |_| true);
+                self.want_algo_cancels(command.symbol);
+                self.is_reconcile_asked = true;
+                for (index, s) in self.symbols.iter_mut().enumerate() {
+                    let is_meant = command.symbol == SymbolId::NONE
+                        || command.symbol.index() == index;
+                    s.is_stop_off |= is_meant && !s.position.is_flat();
+                }
+            }
             CommandKind::Stop => {
                 self.flattening = None;
                 self.is_stopping = true;

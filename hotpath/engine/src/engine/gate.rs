@@ -1,13 +1,15 @@
 //! What goes out: orders through risk, cancels, questions.
 
 use schema::{
-    Decision, Event, Link, MonoNs, NewOrder, OrderType, Price, Qty, Reject, RequestKind, Side,
+    Counter, Decision, Event, Link, MonoNs, NewOrder, OrderType, Price, Qty, Reject, RequestId, RequestKind, Side,
     StateReason, StrategyId, SymbolId, TimeInForce, TradingState,
 };
 
 use super::Engine;
+use super::answers::CLOCK_WAIT_NS;
+use super::outcome::Refusal;
 use crate::input::Now;
-use crate::orders::{Cancel, Handle, Order, Orders};
+use crate::orders::{Cancel, Handle, Order, Orders, Resend};
 use crate::outbox::{Action, Outbox};
 use crate::risk;
 use crate::strategy::Intent;
@@ -19,10 +21,23 @@ const FLATTEN_REACH_DIVISOR: i64 = 2;
 const QUERY_BACKOFF_MAX: u16 = 4;
 
 impl Engine {
-    /// Whether a message can go out now.
+    /// Whether a message can go out now, if need be by REST.
     #[inline]
     pub(super) fn can_send(&self, out: &Outbox) -> bool {
+        (self.links[Link::Order as usize] || self.has_last_way) && out.has_room()
+    }
+
+    /// Whether a message can go out on an order connection now.
+    #[inline]
+    pub(super) fn can_stream(&self, out: &Outbox) -> bool {
         self.links[Link::Order as usize] && out.has_room()
+    }
+
+    /// Finds out whether REST is the only way left.
+    pub(super) fn watch_last_way(&mut self, now: Now) {
+        let wait_ns = self.config.safety.last_way_ns;
+        let is_long = |at: MonoNs| now.mono.since(at) >= wait_ns;
+        self.has_last_way = wait_ns > 0 && self.order_link_lost_at.is_some_and(is_long);
     }
 
     /// Sends a strategy's order if risk agrees, else records the refusal and pauses the strategy.
@@ -53,7 +68,7 @@ impl Engine {
 
     /// Runs a check of `risk` against what is known now.
     #[inline]
-    fn with_view<R>(
+    pub(super) fn with_view<R>(
         &mut self,
         now: Now,
         symbol: SymbolId,
@@ -66,7 +81,7 @@ impl Engine {
         let (messages_10s, messages_1m) = self.rate.counts(now.mono);
         let view = risk::View {
             now: now.mono,
-            wall: now.wall,
+            wall: self.venue_wall(now),
             state: self.state,
             symbol: &self.config.symbols[index],
             limits: &self.config.limits,
@@ -78,6 +93,8 @@ impl Engine {
             messages_1m,
             last_order: self.symbols[index].last_order.as_ref(),
             day_loss: self.day_loss(exposure.equity),
+            limited_until: self.orders_banned_until,
+            closed_until: self.symbols[index].closed_until,
         };
         look(&view, &self.orders)
     }
@@ -97,21 +114,31 @@ impl Engine {
         let reference = self.orders.get(handle).reference();
         let request_id = self.requests.open(RequestKind::Place, handle, reference);
         self.rate.add(now.mono);
-        let worst = i64::try_from(worst).unwrap_or(i64::MAX).saturating_mul(order.side.sign());
+        let decision = self.decision(order, request_id, &market, worst);
         let s = &mut self.symbols[order.symbol.index()];
-        let decision = Decision {
-            order: *order,
-            request_id,
-            bid_price: market.bid_price,
-            ask_price: market.ask_price,
-            signal_e8: s.signal.features().signal_e8(),
-            worst_position: Qty::from_units(worst),
-        };
         s.last_order = Some((*order, now.mono));
         s.orders += 1;
         self.counts.orders += 1;
         out.send(Action::Place(approved, request_id, decision));
         out.record(&Event::Decision(decision));
+    }
+
+    fn decision(
+        &self,
+        order: &NewOrder,
+        request_id: RequestId,
+        market: &risk::Market,
+        worst: i128,
+    ) -> Decision {
+        let worst = i64::try_from(worst).unwrap_or(i64::MAX).saturating_mul(order.side.sign());
+        Decision {
+            order: *order,
+            request_id,
+            bid_price: market.bid_price,
+            ask_price: market.ask_price,
+            signal_e8: self.symbols[order.symbol.index()].signal.features().signal_e8(),
+            worst_position: Qty::from_units(worst),
+        }
     }
 
     /// The only resting order of a symbol, if a change of it makes sense.
@@ -180,10 +207,16 @@ impl Engine {
         }
     }
 
-    /// Sends what must go out whatever the strategy thinks.
+    /// Sends what must go out whatever the strategy thinks: cancels first.
     pub(super) fn pump(&mut self, now: Now, out: &mut Outbox) {
         if self.has_cancels_wanted {
             self.pump_cancels(now, out);
+        }
+        if self.has_stops_to_do {
+            self.pump_stops(now, out);
+        }
+        if self.orders.resend_count() > 0 {
+            self.pump_resends(now, out);
         }
         if self.orders.unknown_count() > 0 {
             self.pump_questions(now, out);
@@ -202,6 +235,10 @@ impl Engine {
             let Some(handle) = self.orders.live_at(index) else { break };
             let order = self.orders.get(handle);
             if order.cancel != Cancel::Wanted {
+                continue;
+            }
+            if now.mono < order.retry_at || order.resend != Resend::No {
+                is_any_left = true;
                 continue;
             }
             let (messages_10s, messages_1m) = self.rate.counts(now.mono);
@@ -223,6 +260,56 @@ impl Engine {
             out.record(&Event::Cancel(*approved.get(), request_id));
         }
         self.has_cancels_wanted = is_any_left;
+    }
+
+    /// Sends again, under the same id, what the venue certainly did not take.
+    fn pump_resends(&mut self, now: Now, out: &mut Outbox) {
+        for index in (0..self.orders.live_count()).rev() {
+            let Some(handle) = self.orders.live_at(index) else { break };
+            let order = *self.orders.get(handle);
+            if order.resend == Resend::No || now.mono < order.retry_at {
+                continue;
+            }
+            let waits = order.resend == Resend::AfterClock && self.clock.is_doubted;
+            if waits && now.mono.since(order.sent_at) < CLOCK_WAIT_NS {
+                continue;
+            }
+            // Nobody wants it any more, or its time is over: it never was.
+            if waits || order.cancel == Cancel::Wanted {
+                self.reject(now, handle, Refusal::Expected, 0);
+                continue;
+            }
+            if !self.can_send(out) {
+                return;
+            }
+            self.send_again(now, handle, out);
+        }
+    }
+
+    fn send_again(&mut self, now: Now, handle: Handle, out: &mut Outbox) {
+        let order = *self.orders.get(handle);
+        let (verdict, market, worst) = self.with_view(now, order.symbol, true, |view, orders| {
+            let worst = view.exposure.of(order.symbol).worst(order.side);
+            (risk::check_again(view, orders.get(handle)), *view.market, worst)
+        });
+        let approved = match verdict {
+            Ok(approved) => approved,
+            Err(reject) => {
+                self.reject(now, handle, Refusal::Expected, 0);
+                return self.refuse(now, &order.with(order.price, order.qty), reject, out);
+            }
+        };
+        let request_id = self.requests.open(RequestKind::Place, handle, order.reference());
+        self.rate.add(now.mono);
+        self.orders.change(handle, |order| {
+            order.resend = Resend::No;
+            order.retries = order.retries.saturating_add(1);
+            order.sent_at = now.mono;
+        });
+        self.count(Counter::OrderResent);
+        let decision = self.decision(approved.get(), request_id, &market, worst);
+        out.send(Action::Place(approved, request_id, decision));
+        out.record(&Event::Decision(decision));
     }
 
     /// Asks about orders whose outcome is unknown, ever more slowly.
@@ -261,7 +348,8 @@ impl Engine {
         out.send(Action::Status(reference, request_id));
     }
 
-    /// Cancels everything in scope, then closes what is held in slices that never turn it.
+    /// Cancels everything in scope, both books, then closes what is held in slices that never turn
+    /// it; it is over when account truth, asked for after all that, shows nothing left.
     fn pump_flatten(&mut self, now: Now, out: &mut Outbox) {
         let Some(scope) = self.flattening else { return };
         let mut is_done = true;
@@ -272,21 +360,38 @@ impl Engine {
             }
             let is_flat = self.symbols[index].position.is_flat();
             let is_working = self.orders.working(symbol).count > 0;
-            is_done &= is_flat && !is_working;
-            let may_send = self.state == TradingState::Reducing
-                && now.mono >= self.symbols[index].muted_until
-                && now.mono >= self.banned_until
-                && self.can_send(out);
-            if is_working || is_flat || !may_send {
-                continue;
+            let has_algos = self.algos.iter().any(|algo| algo.symbol == symbol);
+            is_done &= is_flat && !is_working && !has_algos;
+            if !is_working && !is_flat {
+                self.close(now, index, out);
             }
+        }
+        match self.flattened_at {
+            _ if !is_done => self.flattened_at = None,
+            None => {
+                self.flattened_at = Some(now.mono);
+                self.is_reconcile_asked = true;
+            }
+            Some(at) if self.truth_at.is_some_and(|truth_at| truth_at > at) => {
+                self.flattening = None;
+                self.flattened_at = None;
+                self.halted = Some(StateReason::Command);
+                self.settle(now, out);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Sends one slice that closes what is held of a symbol, if one may go out now.
+    pub(super) fn close(&mut self, now: Now, index: usize, out: &mut Outbox) {
+        let may_send = self.state == TradingState::Reducing
+            || self.state == TradingState::Armed && self.symbols[index].is_to_close;
+        let is_free = now.mono >= self.symbols[index].muted_until
+            && now.mono >= self.orders_banned_until
+            && self.can_send(out);
+        if may_send && is_free {
             let order = self.flatten_order(now, index);
             self.send_order(now, &order, out);
-        }
-        if is_done {
-            self.flattening = None;
-            self.halted = Some(StateReason::Command);
-            self.settle(now, out);
         }
     }
 

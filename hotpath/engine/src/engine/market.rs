@@ -1,11 +1,11 @@
 //! Market inputs and the strategy's turn.
 
 use schema::{
-    BookTicker, Counter, DepthBuf, DepthHead, Event, Mark, SymbolId, Trade, TradingState,
+    BookTicker, Counter, DepthBuf, DepthHead, DepthKind, Event, Mark, SymbolId, Trade, TradingState,
 };
 
 use super::Engine;
-use crate::book::{Applied, Sync};
+use crate::book::Applied;
 use crate::input::Now;
 use crate::outbox::Outbox;
 use crate::risk::SymbolRules;
@@ -169,7 +169,7 @@ impl Engine {
     fn ask_one(&mut self, now: Now, index: usize, cause: Cause, out: &mut Outbox) {
         let s = &self.symbols[index];
         let top = s.book.top();
-        if now.mono < s.muted_until || !top.is_two_sided() || s.is_crossed || !self.can_send(out) {
+        if now.mono < s.muted_until || !top.is_two_sided() || s.is_crossed || !self.can_stream(out) {
             return;
         }
         let symbol = SymbolId(index as u16);

@@ -1,7 +1,7 @@
 //! The trading state: derived after every input from what is known, never set by hand.
 
 use schema::{
-    Counter, Event, Link, Notional, StateChange, StateReason, SymbolId, TradingState, WallNs,
+    Counter, Event, Link, MonoNs, Notional, StateChange, StateReason, SymbolId, TradingState, WallNs,
 };
 
 use super::Engine;
@@ -13,23 +13,31 @@ use crate::outbox::Outbox;
 pub(super) struct Causes(u32);
 
 /// Causes that only account truth takes away, the most telling first.
-const TRUTH: [StateReason; 4] = [
+const TRUTH: [StateReason; 8] = [
     StateReason::OrderLinkDown,
     StateReason::UserLinkDown,
+    StateReason::AccountSuspect,
     StateReason::PositionMismatch,
+    StateReason::External,
+    StateReason::Difference,
+    StateReason::LoopGap,
     StateReason::ClockJump,
 ];
 /// Causes that go away with what made them.
-const PASSING: [StateReason; 8] = [
+const PASSING: [StateReason; 9] = [
     StateReason::MarketLinkDown,
     StateReason::StaleFeed,
     StateReason::BookGap,
-    StateReason::CrossedBook,
     StateReason::UnknownOrder,
+    StateReason::ClockSkew,
+    StateReason::DeadMan,
     StateReason::Verdict,
     StateReason::JournalPressure,
     StateReason::RateLimited,
 ];
+/// How long the first snapshot of a book may take before its absence is a gap. Until it is there,
+/// risk refuses orders that add risk on the symbol.
+const FIRST_SYNC_NS: u64 = 2_000_000_000;
 
 const fn bit(reason: StateReason) -> u32 {
     1 << reason as u8
@@ -59,8 +67,9 @@ impl Causes {
     }
     /// Account truth was told.
     pub(super) fn truth_told(&mut self, links: &[bool; schema::LINKS], unknown_count: u32) {
-        self.lower(StateReason::PositionMismatch);
-        self.lower(StateReason::ClockJump);
+        for reason in TRUTH {
+            self.lower(reason);
+        }
         self.set(StateReason::OrderLinkDown, !links[Link::Order as usize]);
         self.set(StateReason::UserLinkDown, !links[Link::User as usize]);
         self.set(StateReason::UnknownOrder, unknown_count > 0);
@@ -80,27 +89,14 @@ const RELIEF_SIXTEENTHS: u128 = 8;
 const FULL_SIXTEENTHS: u128 = 15;
 
 impl Engine {
-    /// Compares the two clocks: their distance may drift, not jump.
-    pub(super) fn watch_clock(&mut self, now: Now) {
-        if let Some(last) = self.last_now {
-            let wall_ns = now.wall.0.saturating_sub(last.wall.0);
-            let mono_ns = i64::try_from(now.mono.since(last.mono)).unwrap_or(i64::MAX);
-            let jump_ns = wall_ns.saturating_sub(mono_ns).unsigned_abs();
-            if jump_ns > self.config.timing.clock_jump_ns_max {
-                self.count(Counter::ClockJump);
-                self.causes.raise(StateReason::ClockJump);
-            }
-        }
-        self.last_now = Some(now);
-    }
-
-    pub(super) fn on_link(&mut self, link: Link, is_up: bool) {
+    pub(super) fn on_link(&mut self, now: Now, link: Link, is_up: bool) {
         let was_up = core::mem::replace(&mut self.links[link as usize], is_up);
         match link {
             Link::Public => {
                 if !is_up {
                     for s in &mut self.symbols {
                         s.book.reset();
+                        s.unsynced_at = None;
                         s.is_stale = true;
                         s.is_crossed = false;
                     }
@@ -117,12 +113,18 @@ impl Engine {
                 if !is_up {
                     self.causes.raise(StateReason::OrderLinkDown);
                     self.doubt_unanswered();
+                    if was_up {
+                        self.order_link_lost_at = Some(now.mono);
+                    }
                 } else {
+                    self.order_link_lost_at = None;
+                    self.has_last_way = false;
                     if was_up {
                         // A promotion: what was asked on the connection before has no answer.
                         self.doubt_unanswered();
                     }
                     self.has_cancels_wanted = true;
+                    self.has_stops_to_do = true;
                 }
             }
         }
@@ -149,14 +151,19 @@ impl Engine {
     fn find_causes(&mut self, now: Now) {
         let is_market_up = self.links[Link::Public as usize] && self.links[Link::Market as usize];
         self.causes.set(StateReason::MarketLinkDown, !is_market_up);
-        let any = |is: fn(&super::Symbol) -> bool| self.symbols.iter().any(is);
-        let (stale, crossed) = (any(|s| s.is_stale), any(|s| s.is_crossed));
-        let gapped = any(|s| s.book.wants_snapshot());
-        self.causes.set(StateReason::StaleFeed, stale);
-        self.causes.set(StateReason::CrossedBook, crossed);
-        self.causes.set(StateReason::BookGap, gapped);
+        let is_late = |at: MonoNs| now.mono.since(at) >= FIRST_SYNC_NS;
+        let is_gapped = |s: &super::Symbol| {
+            s.book.is_gapped() || s.book.wants_snapshot() && s.unsynced_at.is_some_and(is_late)
+        };
+        let is_silent = self.symbols.iter().all(|s| s.is_stale);
+        let is_gapped = self.symbols.iter().any(is_gapped);
+        self.causes.set(StateReason::StaleFeed, is_silent);
+        self.causes.set(StateReason::BookGap, is_gapped);
+        self.causes.set(StateReason::ClockSkew, self.is_clock_skewed(now));
+        let needs_dead_man = self.config.safety.require_dead_man && !self.is_dead_man_set;
+        self.causes.set(StateReason::DeadMan, needs_dead_man);
         self.causes.set(StateReason::UnknownOrder, self.orders.unknown_count() > 0);
-        self.causes.set(StateReason::RateLimited, now.mono < self.banned_until);
+        self.causes.set(StateReason::RateLimited, now.mono < self.orders_banned_until);
         let is_verdict_fine = self.verdict.is_some_and(|verdict| {
             verdict.may_add_risk == 1
                 && now.mono.0.saturating_sub(verdict.mono_ns)
@@ -219,8 +226,12 @@ impl Engine {
         if state == self.state && reason == self.reason {
             return;
         }
-        let change = StateChange { from: self.state, to: state, reason, wall: now.wall };
-        out.record(&Event::State(change));
+        // Why it is halted or still starting may change; that is told once.
+        let is_told = state != self.state || state == TradingState::Reducing;
+        if is_told {
+            let change = StateChange { from: self.state, to: state, reason, wall: now.wall };
+            out.record(&Event::State(change));
+        }
         let leaves_armed = self.state == TradingState::Armed && state != TradingState::Armed;
         self.state = state;
         self.reason = reason;

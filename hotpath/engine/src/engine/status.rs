@@ -1,6 +1,6 @@
 //! What the engine tells of itself.
 
-use schema::{Link, Notional, SYMBOLS_MAX, Status};
+use schema::{Counter, Gauge, Link, Notional, SYMBOLS_MAX, Status};
 
 use super::Engine;
 use crate::input::Now;
@@ -28,6 +28,15 @@ impl Engine {
         status.open_orders = self.orders.live_count() as u64;
         (status.journal_used, status.journal_capacity) = self.journal;
         status.counters = self.counters;
+        let (doubted, resolved) = self.orders.doubts();
+        status.counters.0[Counter::UnknownOutcome as usize] += doubted;
+        status.counters.0[Counter::UnknownResolved as usize] += resolved;
+        let set_aside = self.symbols.iter().filter(|s| s.belief.is_on).count();
+        status.gauges[Gauge::QuarantinedSymbols] = set_aside as i64;
+        status.gauges[Gauge::ClockOffsetNs] = self.clock.offset_ns;
+        status.gauges[Gauge::ClockRoundTripNs] =
+            i64::try_from(self.clock.rtt_ns).unwrap_or(i64::MAX);
+        status.gauges[Gauge::DeadMan] = i64::from(self.is_dead_man_set);
         for link in Link::ALL {
             status.links[*link as usize].up = u64::from(self.links[*link as usize]);
         }

@@ -1,7 +1,7 @@
 //! One rig for all tests of the machine: time, market and a venue's word in a few calls.
 
 use super::*;
-use crate::config::Timing;
+use crate::config::{Safety, Timing};
 use crate::input::Truth;
 use crate::outbox::Action;
 use crate::risk::{Limits, SymbolConfig, SymbolLimits, SymbolRules};
@@ -78,7 +78,8 @@ fn config(strategy: StrategyConfig) -> Config {
     Config {
         symbols: vec![symbol(b"BTCUSDT"), symbol(b"ETHUSDT")],
         limits: limits(),
-        timing: Timing::default(),
+        // Tests let time pass in large steps; the one about standing still says so.
+        timing: Timing { loop_gap_ns_max: 3_600_000 * MS, ..Timing::default() },
         strategy,
         params: crate::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
@@ -122,9 +123,8 @@ impl Rig {
         for symbol in 0..2 {
             rig.mark(symbol, 50_000);
         }
-        rig.ticker(1, 49_999, 50_000);
         assert_eq!(rig.engine.state(), TradingState::Reducing);
-        // Both feeds are fresh with this one.
+        rig.ticker(1, 49_999, 50_000);
         rig.ticker(0, 49_999, 50_000);
         assert_eq!(rig.engine.state(), TradingState::Armed);
         rig

@@ -108,6 +108,10 @@ impl SeenFills {
     pub const fn unreported(&self) -> u32 {
         self.newer.unreported + self.older.unreported
     }
+    /// The newest fill that was seen or is known to be booked.
+    pub fn newest(&self) -> TradeId {
+        TradeId(self.newer.newest.max(self.older.newest).max(self.floor))
+    }
     /// Fills up to `trade_id` are in the account's starting position: they will not be booked.
     pub fn start_after(&mut self, trade_id: TradeId) {
         self.floor = self.floor.max(trade_id.0);

@@ -58,7 +58,27 @@ pub struct Order {
     pub asked_at: MonoNs,
     /// Questions asked while unknown.
     pub queries: u16,
+    /// Whether it is to be sent again under its own id, and after what.
+    pub resend: Resend,
+    /// Times it, or its cancel, was sent again.
+    pub retries: u8,
+    /// Nothing about it is sent again before.
+    pub retry_at: MonoNs,
+    /// Since when the venue does not list it although it should; zero if it does.
+    pub missing_at: MonoNs,
     pub(super) live_index: u16,
+}
+
+/// Whether an order that certainly failed is to be sent again under the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resend {
+    /// No.
+    #[default]
+    No,
+    /// After a pause: the venue was overloaded.
+    AfterPause,
+    /// Once the venue's clock is known again.
+    AfterClock,
 }
 
 /// [`Order::live_index`] of a finished order.
@@ -85,6 +105,10 @@ impl Order {
         sent_at: MonoNs(0),
         asked_at: MonoNs(0),
         queries: 0,
+        resend: Resend::No,
+        retries: 0,
+        retry_at: MonoNs(0),
+        missing_at: MonoNs(0),
         live_index: NOT_LIVE,
     };
 

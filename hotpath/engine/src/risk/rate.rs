@@ -45,6 +45,9 @@ impl<const N: usize> Window<N> {
 pub struct MessageRate {
     ten_seconds: Window<21>,
     minute: Window<61>,
+    /// What the venue counted beyond ours (another program of the account), and until when.
+    others_10s: (u32, MonoNs),
+    others_1m: (u32, MonoNs),
 }
 
 impl Default for MessageRate {
@@ -56,14 +59,37 @@ impl Default for MessageRate {
 impl MessageRate {
     /// Nothing sent.
     pub const fn new() -> Self {
-        Self { ten_seconds: Window::new(500_000_000), minute: Window::new(1_000_000_000) }
+        Self {
+            ten_seconds: Window::new(500_000_000),
+            minute: Window::new(1_000_000_000),
+            others_10s: (0, MonoNs(0)),
+            others_1m: (0, MonoNs(0)),
+        }
     }
     /// Messages in the last 10 s (up to half a second more) and the last minute (a second more).
     #[inline]
     pub fn counts(&mut self, now: MonoNs) -> (u32, u32) {
         self.ten_seconds.advance(now);
         self.minute.advance(now);
-        (self.ten_seconds.sum, self.minute.sum)
+        let others = |(count, until): (u32, MonoNs)| if now < until { count } else { 0 };
+        (
+            self.ten_seconds.sum.saturating_add(others(self.others_10s)),
+            self.minute.sum.saturating_add(others(self.others_1m)),
+        )
+    }
+    /// Takes the venue's own counts (`u32::MAX` if not told): what it counted beyond ours was sent
+    /// by someone else and takes from the same budget until its window ends.
+    pub fn heed(&mut self, now: MonoNs, count_10s: u32, count_1m: u32) {
+        self.ten_seconds.advance(now);
+        self.minute.advance(now);
+        if count_10s != u32::MAX {
+            let others = count_10s.saturating_sub(self.ten_seconds.sum);
+            self.others_10s = (others, now.plus_ns(10_000_000_000));
+        }
+        if count_1m != u32::MAX {
+            let others = count_1m.saturating_sub(self.minute.sum);
+            self.others_1m = (others, now.plus_ns(60_000_000_000));
+        }
     }
     /// Counts one message sent now.
     #[inline]

@@ -26,6 +26,8 @@ struct World {
     messages: (u32, u32),
     last: Option<(NewOrder, MonoNs)>,
     day_loss: Notional,
+    limited_until: MonoNs,
+    closed_until: MonoNs,
     order: NewOrder,
 }
 
@@ -83,7 +85,10 @@ fn world() -> World {
             is_synced: true,
             mark_price: price(50_000),
             mark_age_ns: 10,
+            is_quarantined: false,
         },
+        limited_until: MonoNs(0),
+        closed_until: MonoNs(0),
         exposure,
         open_orders: 0,
         has_room: true,
@@ -119,6 +124,8 @@ impl World {
             messages_1m: self.messages.1,
             last_order: self.last.as_ref(),
             day_loss: self.day_loss,
+            limited_until: self.limited_until,
+            closed_until: self.closed_until,
         };
         look(&view)
     }
@@ -475,4 +482,68 @@ proptest! {
             prop_assert_eq!(world.exposure.symbols[0].working.count, Working::default().count);
         }
     }
+}
+
+#[test]
+fn quarantined() {
+    refused(|w| w.market.is_quarantined = true, Reject::Quarantined);
+    approved(|w| {
+        reduce(w);
+        w.market.is_quarantined = true;
+    });
+}
+
+#[test]
+fn back_off() {
+    refused(|w| w.closed_until = MonoNs(1_001), Reject::BackOff);
+    refused(|w| w.limited_until = MonoNs(1_001), Reject::BackOff);
+    approved(|w| (w.closed_until, w.limited_until) = (MonoNs(1_000), MonoNs(1_000)));
+    approved(|w| {
+        reduce(w);
+        w.closed_until = MonoNs(1_001);
+    });
+}
+
+#[test]
+fn orders_that_reduce_may_use_half_of_what_is_kept_for_cancels() {
+    approved(|w| {
+        reduce(w);
+        w.messages = (89, 389);
+    });
+    let mut w = world();
+    reduce(&mut w);
+    w.messages = (90, 0);
+    assert_eq!(w.verdict().map(|_| ()), Err(Reject::MessageRate));
+}
+
+fn stop() -> NewAlgo {
+    NewAlgo {
+        symbol: SymbolId(0),
+        client_order_id: ClientOrderId(1),
+        side: Side::Sell,
+        trigger_price: price(49_000),
+    }
+}
+
+#[track_caller]
+fn check_one_stop(change: impl FnOnce(&mut World, &mut NewAlgo), expected: Result<(), Reject>) {
+    let (mut w, mut stop) = (world(), stop());
+    w.exposure.symbols[0].position = milli(10);
+    change(&mut w, &mut stop);
+    let verdict = w.look(|view| check_stop(view, &stop)).map(|approved| *approved.get());
+    assert_eq!(verdict, expected.map(|()| stop));
+}
+
+#[test]
+fn a_stop_stands_against_a_position_within_state_filters_and_budget() {
+    check_one_stop(|_, _| {}, Ok(()));
+    check_one_stop(|w, _| w.state = TradingState::Reducing, Ok(()));
+    check_one_stop(|w, _| w.state = TradingState::Halted, Err(Reject::TradingState));
+    let off_tick = Price::from_units(price(49_000).units() + 1);
+    check_one_stop(|_, stop| stop.trigger_price = off_tick, Err(Reject::PriceFilter));
+    check_one_stop(|w, _| w.messages = (90, 0), Err(Reject::MessageRate));
+    check_one_stop(|_, stop| stop.side = Side::Buy, Err(Reject::ReduceOnly));
+    check_one_stop(|w, _| w.exposure.symbols[0].position = Qty::ZERO, Err(Reject::ReduceOnly));
+    check_one_stop(|w, _| w.has_room = false, Err(Reject::TableFull));
+    check_one_stop(|w, _| w.limited_until = MonoNs(1_001), Err(Reject::BackOff));
 }

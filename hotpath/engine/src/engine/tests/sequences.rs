@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
-use crate::input::OpenOrder;
+use crate::input::{OpenAlgo, OpenOrder};
 use proptest::prelude::*;
 
 /// Enough randomness for a test, and the same on every host.
@@ -30,6 +30,7 @@ struct VenueOrder {
 
 #[derive(Clone, Copy)]
 enum UserEvent {
+    Algo(AlgoUpdate),
     Report(ExecutionReport),
     Lite(TradeLite),
     Account(AccountUpdate),
@@ -38,6 +39,7 @@ enum UserEvent {
 /// The venue: the truth the engine has to find.
 struct Venue {
     orders: Vec<VenueOrder>,
+    stops: Vec<NewAlgo>,
     positions: [Position; 2],
     wallet: i64,
     trades: Vec<ExecutionReport>,
@@ -68,11 +70,13 @@ impl World {
         let mut config = config(strategy);
         config.limits.venue_rejects_max = 1_000;
         config.limits.daily_loss_max = usd(1_000_000);
+        config.safety.protective_stop_ppm = [0, 10_000][dice.roll(2) as usize];
         let mut world = Self {
             rig: Rig::new(config),
             dice,
             venue: Venue {
                 orders: Vec::new(),
+                stops: Vec::new(),
                 positions: [Position::FLAT; 2],
                 wallet: usd(10_000).units(),
                 trades: Vec::new(),
@@ -174,6 +178,77 @@ impl World {
                     _ => self.answer(*request, 400, -2013, OrderStatus::Unknown, Qty::ZERO),
                 }
             }
+            Action::PlaceAlgo(approved, request) => self.receive_stop(*approved.get(), *request),
+            Action::CancelAlgo(approved, request) => {
+                let id = approved.get().client_order_id;
+                let found = self.venue.stops.iter().position(|stop| stop.client_order_id == id);
+                match found {
+                    _ if self.is_faulty && self.dice.one_in(6) => {}
+                    Some(index) => {
+                        let stop = self.venue.stops.remove(index);
+                        self.push_stop(&stop, AlgoStatus::Canceled);
+                        self.answer(*request, 200, 0, OrderStatus::Unknown, Qty::ZERO);
+                    }
+                    None => self.answer(*request, 400, -2011, OrderStatus::Unknown, Qty::ZERO),
+                }
+            }
+        }
+    }
+
+    fn receive_stop(&mut self, stop: NewAlgo, request: RequestId) {
+        assert!(self.ids.insert(stop.client_order_id.0), "an id is used once");
+        let fate = if self.is_faulty { self.dice.roll(8) } else { 7 };
+        let held = self.venue.positions[stop.symbol.index()].qty().units();
+        let is_against = held != 0 && (held > 0) == (stop.side == Side::Sell);
+        let is_second = self.venue.stops.iter().any(|other| other.symbol == stop.symbol);
+        let code = match fate {
+            0 => return,
+            1 => return self.answer(request, 503, 0, OrderStatus::Unknown, Qty::ZERO),
+            2 => -1008,
+            3 => -2021,
+            _ if !is_against => -4509,
+            _ if is_second => -4130,
+            _ => 0,
+        };
+        if code != 0 {
+            return self.answer(request, 400, code, OrderStatus::Unknown, Qty::ZERO);
+        }
+        self.venue.stops.push(stop);
+        self.push_stop(&stop, AlgoStatus::New);
+        if fate != 4 {
+            self.answer(request, 200, 0, OrderStatus::New, Qty::ZERO);
+        }
+    }
+
+    fn push_stop(&mut self, stop: &NewAlgo, status: AlgoStatus) {
+        if self.rig.engine.links[Link::User as usize] {
+            self.venue.user_events.push_back(UserEvent::Algo(AlgoUpdate {
+                symbol: stop.symbol,
+                client_order_id: stop.client_order_id,
+                algo_id: AlgoId(i64::from(stop.client_order_id.sequence())),
+                side: stop.side,
+                order_type: OrderType::StopMarket,
+                status,
+                trigger_price: stop.trigger_price,
+                qty: Qty::ZERO,
+                reduce_only: false,
+                close_position: true,
+                venue_order_id: VenueOrderId(0),
+                transaction_time: WallNs(START_WALL),
+                event_time: WallNs(START_WALL),
+            }));
+        }
+    }
+
+    /// A stop whose position is gone or turned expires.
+    fn expire_stops(&mut self) {
+        for index in (0..self.venue.stops.len()).rev() {
+            let stop = self.venue.stops[index];
+            let held = self.venue.positions[stop.symbol.index()].qty().units();
+            if held == 0 || (held > 0) != (stop.side == Side::Sell) {
+                self.venue.stops.remove(index);
+                self.push_stop(&stop, AlgoStatus::Expired);
+            }
         }
     }
 
@@ -265,6 +340,7 @@ impl World {
         o.cum = cum;
         o.is_live = status != OrderStatus::Filled;
         self.venue.trades.push(report);
+        self.expire_stops();
         if !self.rig.engine.links[Link::User as usize] {
             return;
         }
@@ -297,6 +373,7 @@ impl World {
             match event {
                 UserEvent::Report(report) => self.apply(&Input::Report(&report)),
                 UserEvent::Lite(lite) => self.apply(&Input::TradeLite(&lite)),
+                UserEvent::Algo(update) => self.apply(&Input::Algo(&update)),
                 UserEvent::Account(update) => self.apply(&Input::Account(&update)),
             }
         } else if let Some(reply) = self.venue.replies.pop_front()
@@ -321,6 +398,18 @@ impl World {
             wallet: Notional::from_units(self.venue.wallet),
             ..Truth::default()
         };
+        let algo = |stop: &NewAlgo| OpenAlgo {
+            symbol: stop.symbol,
+            client_order_id: stop.client_order_id,
+            algo_id: AlgoId(i64::from(stop.client_order_id.sequence())),
+            side: stop.side,
+            trigger_price: stop.trigger_price,
+            close_position: true,
+        };
+        truth.algo_orders = Some(self.venue.stops.iter().map(algo).collect());
+        for report in &self.venue.trades {
+            truth.last_trades[report.symbol.index()] = report.trade_id;
+        }
         for (told, position) in truth.positions.iter_mut().zip(&self.venue.positions) {
             told.qty = position.qty();
             told.entry_price = position.entry_price();
