@@ -2,14 +2,19 @@
 //!
 //! The order of things in [`Desk::take`] is the hot path's order: the engine decides, the gate
 //! writes, and only then the market record (by the caller) and the journal records are published.
+//!
+//! What the engine wants sent while no order connection is ready (it says so only when REST is the
+//! last way, `Safety::last_way_ns`) is left in a queue of fixed size for the caller, journalled
+//! before it is carried anywhere; see [`crate::cold::last_way`].
 
 use engine::{ACTIONS_MAX, Action, Engine, Input, Now, Outbox};
 use schema::{ClientOrderId, Event, Kind, Record, RequestId, Stage, Stages, WallNs};
-use std::io::{Read, Write};
+use std::collections::VecDeque;
 
+use crate::cold::last_way;
 use crate::gate::{Gate, GateError};
 use crate::journal::{Journal, Sink};
-use crate::net::{Connection, LinkError};
+use crate::net::{LinkError, Wire};
 use crate::queues::LogEntry;
 use crate::tsc;
 use crate::{alloc, crash_point};
@@ -35,6 +40,8 @@ pub struct Desk<J = Journal> {
     unsent_count: usize,
     /// Requests that found no room in `unsent`: their outcome stays unknown to the engine.
     unsent_lost: u64,
+    /// Requests for REST to carry; never grows past its first capacity.
+    by_rest: VecDeque<Action>,
     is_order_ready: bool,
     sent: u64,
 }
@@ -52,6 +59,7 @@ impl<J: Sink> Desk<J> {
             unsent: Box::new([RequestId(0); UNSENT_MAX]),
             unsent_count: 0,
             unsent_lost: 0,
+            by_rest: VecDeque::new(),
             is_order_ready: false,
             sent: 0,
         }
@@ -62,17 +70,29 @@ impl<J: Sink> Desk<J> {
         self.is_order_ready = is_ready;
     }
 
+    /// Keeps requests no connection can carry for [`Self::next_for_rest`] from now on.
+    pub fn allow_rest(&mut self) {
+        self.by_rest.reserve_exact(UNSENT_MAX);
+    }
+
+    /// The next request that REST is to carry; its answer is an input like any other, and
+    /// `Input::SendFailed` if nobody carries it.
+    #[inline]
+    pub fn next_for_rest(&mut self) -> Option<Action> {
+        self.by_rest.pop_front()
+    }
+
     /// Hands an input to the engine and sends what it decides on `orders`.
     ///
     /// # Errors
     /// The order link broke; what was in flight has an unknown outcome.
     #[inline]
-    pub fn take<S: Read + Write>(
+    pub fn take<W: Wire>(
         &mut self,
         now: Now,
         input: &Input<'_>,
         event_time: WallNs,
-        orders: Option<&mut Connection<S>>,
+        orders: Option<&mut W>,
         stamps: &mut Stamps,
     ) -> Result<(), LinkError> {
         self.engine.apply(now, input, &mut self.outbox);
@@ -83,7 +103,7 @@ impl<J: Sink> Desk<J> {
         let (placed, result) = self.send(now, orders, stamps);
         for record in self.outbox.records() {
             self.journal.publish(record);
-            if record.kind != Kind::Bar as u16 {
+            if record.kind != Kind::Bar as u16 && !record.is_for_replay() {
                 push(&mut self.log, &mut self.log_dropped, LogEntry::Event(*record));
             }
         }
@@ -103,10 +123,10 @@ impl<J: Sink> Desk<J> {
 
     /// Sends the outbox; returns the first order that left.
     #[inline]
-    fn send<S: Read + Write>(
+    fn send<W: Wire>(
         &mut self,
         now: Now,
-        mut orders: Option<&mut Connection<S>>,
+        mut orders: Option<&mut W>,
         stamps: &mut Stamps,
     ) -> (Option<ClientOrderId>, Result<(), LinkError>) {
         let mut placed = None;
@@ -115,8 +135,9 @@ impl<J: Sink> Desk<J> {
             let passed = match (&mut orders, self.is_order_ready && result.is_ok()) {
                 (Some(connection), true) => {
                     crash_point!("order_decided");
-                    self.gate.send(connection, action, now.wall)
+                    self.gate.send(&mut **connection, action, now.wall)
                 }
+                (_, false) if !self.is_order_ready && keep(&mut self.by_rest, action) => continue,
                 _ => Err(GateError::Stuck),
             };
             match (passed, action) {
@@ -194,4 +215,14 @@ fn push(log: &mut rtrb::Producer<LogEntry>, dropped: &mut u64, entry: LogEntry) 
     if log.push(entry).is_err() {
         *dropped += 1;
     }
+}
+
+/// Whether REST may carry a request, and there is room for it.
+#[cold]
+fn keep(by_rest: &mut VecDeque<Action>, action: &Action) -> bool {
+    let is_kept = by_rest.len() < by_rest.capacity().min(UNSENT_MAX) && last_way::carries(action);
+    if is_kept {
+        by_rest.push_back(*action);
+    }
+    is_kept
 }

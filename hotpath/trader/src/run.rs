@@ -13,10 +13,10 @@ use core_affinity::CoreId;
 use engine::Engine;
 use rings::{Identity, Ring, control};
 use rustix::thread::{CpuSet, sched_setaffinity};
-use schema::{BootEpoch, Event, Record, SymbolName};
+use schema::{Blob, BlobKind, BootEpoch, Event, Record, SymbolName, Taken};
 
 use crate::cold::account::{self, AccountLock};
-use crate::cold::deadman;
+use crate::cold::{deadman, last_way};
 use crate::cold::start::{self, Listed};
 use crate::cold::{Budget, Left, Rest, Supervisor};
 use crate::config::{self, Config, Wait, keys};
@@ -143,7 +143,11 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
     let encoder = Encoder::new(&api_key, credentials.signer, &formats, config.venue.recv_window_ms)
         .map_err(|error| anyhow::anyhow!("the encoder refuses the settings: {error}"))
         .or_exit(EX_CONFIG)?;
-    let engine = engine(&config, &listed, identity).or_exit(EX_CONFIG)?;
+    let settings = engine_config(&config, &listed, identity);
+    let settings_text = settings.to_text();
+    let engine = Engine::new(settings)
+        .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
+        .or_exit(EX_CONFIG)?;
     let tsc_hz = tsc::calibrate();
     let info = run_info(&config, &listed, tsc_hz);
     let rings = Rings::create(&config, identity, &info)?;
@@ -154,7 +158,7 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
     let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
     let heart = Arc::new(AtomicU64::new(0));
     let mut desk = Desk::new(engine, Gate::new(encoder), Journal::new(rings.journal), log_in);
-    desk.record(tsc::now(), &Event::Boot(BootEpoch(identity.boot_epoch), tsc::wall()));
+    record_start(&mut desk, identity, &settings_text);
     let parts = Parts {
         desk,
         links: Links::new().context("no poll").or_exit(EX_SOFTWARE)?,
@@ -196,6 +200,9 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
             log::warn!(target: "risk", "{error:#}");
         }
     }
+    if !outcome.is_quiet {
+        cancel_by_rest(&rest, &names, config.stop.flatten_on_stop);
+    }
     log_thread.stop();
     Ok(finish(&outcome))
 }
@@ -225,6 +232,15 @@ fn prepare_venue(rest: &Rest, config: &Config) -> anyhow::Result<Vec<Listed>> {
     Ok(listed)
 }
 
+/// The last net of a stop that was not confirmed in time. What it leaves is cancelled by the
+/// dead-man timers, which go on running.
+fn cancel_by_rest(rest: &Rest, names: &[SymbolName], is_flat: bool) {
+    match last_way::cancel_all(rest, names, is_flat) {
+        Ok(()) => log::warn!(target: "trading", "what was still open is cancelled by REST"),
+        Err(error) => log::error!(target: "trading", "not cancelled by REST: {error:#}"),
+    }
+}
+
 /// A panic anywhere ends the whole process, as it does in a release build: a trader without one of
 /// its threads is worse than none. Nothing of its memory, which holds keys, is written to disk.
 fn die_whole() {
@@ -250,8 +266,20 @@ fn signals() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Result<Engine> {
-    Engine::new(engine::Config {
+/// The first records of a start: with them, what follows can be replayed.
+fn record_start(desk: &mut Desk, identity: Identity, settings: &str) {
+    let now = tsc::now();
+    desk.record(now, &Event::Boot(BootEpoch(identity.boot_epoch), now.wall));
+    let texts = [(BlobKind::Build, engine::tape::BUILD), (BlobKind::Config, settings)];
+    for (what, text) in texts {
+        for blob in Blob::of(what, text.as_bytes()) {
+            desk.record(now, &Event::Taken(Taken::Blob(blob)));
+        }
+    }
+}
+
+fn engine_config(config: &Config, listed: &[Listed], identity: Identity) -> engine::Config {
+    engine::Config {
         symbols: listed.iter().map(|listed| listed.config).collect(),
         limits: config.limits,
         timing: config.timing,
@@ -260,8 +288,7 @@ fn engine(config: &Config, listed: &[Listed], identity: Identity) -> anyhow::Res
         epoch: BootEpoch(identity.boot_epoch),
         require_verdict: config.require_verdict,
         safety: config.safety,
-    })
-    .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
+    }
 }
 
 /// How the loop really waits: a busy loop on the only core would starve what feeds it.

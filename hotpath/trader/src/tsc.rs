@@ -45,6 +45,48 @@ pub fn now() -> Now {
     Now { mono: mono(), wall: wall() }
 }
 
+/// Both clocks as one: the wall clock is a steady distance from the monotonic clock, which is
+/// changed only when it is wrong by more than [`DRIFT_NS_MAX`]. So the time of every input can be
+/// told from its monotonic time and a few records of that distance.
+#[derive(Debug)]
+pub struct Clock {
+    offset_ns: i64,
+}
+
+/// What the wall clock of inputs may differ from the system's: less than the resolution of what
+/// the venue stamps.
+const DRIFT_NS_MAX: u64 = 1_000_000;
+
+impl Default for Clock {
+    fn default() -> Self {
+        let now = now();
+        Self { offset_ns: distance(now) }
+    }
+}
+
+/// The wall clock less the monotonic clock, ns.
+#[inline]
+fn distance(now: Now) -> i64 {
+    now.wall.0.wrapping_sub(now.mono.0 as i64)
+}
+
+impl Clock {
+    /// Now, as the engine takes it.
+    #[inline]
+    pub fn now(&mut self) -> Now {
+        self.steady(now())
+    }
+
+    #[inline]
+    fn steady(&mut self, read: Now) -> Now {
+        let offset_ns = distance(read);
+        if offset_ns.abs_diff(self.offset_ns) > DRIFT_NS_MAX {
+            self.offset_ns = offset_ns;
+        }
+        Now { mono: read.mono, wall: WallNs(self.offset_ns.wrapping_add(read.mono.0 as i64)) }
+    }
+}
+
 /// Measures the rate of [`stamp`] against the monotonic clock; takes about 60 ms.
 ///
 /// The middle of three measurements, so that one preemption between two reads does not matter.
@@ -72,6 +114,16 @@ mod tests {
         let rate = calibrate();
         assert!(stamp() > before);
         assert!((100_000_000..20_000_000_000).contains(&rate), "rate {rate} Hz");
+    }
+
+    #[test]
+    fn the_wall_clock_keeps_its_distance_until_it_is_wrong() {
+        let mut clock = Clock { offset_ns: 1_000 };
+        let at = |mono, wall| Now { mono: MonoNs(mono), wall: WallNs(wall) };
+        assert_eq!(clock.steady(at(10, 1_500)), at(10, 1_010), "a little off: as it was");
+        assert_eq!(clock.steady(at(20, 2_000_020)), at(20, 2_000_020), "a jump is passed on");
+        assert_eq!(clock.steady(at(30, 2_000_000)), at(30, 2_000_030), "and kept");
+        assert_eq!(clock.steady(at(40, -5_000_000_000)), at(40, -5_000_000_000), "backwards too");
     }
 
     #[test]

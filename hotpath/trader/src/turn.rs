@@ -108,6 +108,7 @@ pub struct Turn {
     parts: Parts,
     depth: DepthBuf,
     status: Box<Status>,
+    clock: tsc::Clock,
     now: Now,
     ready_tsc: u64,
     stamps: Stamps,
@@ -128,11 +129,14 @@ pub struct Turn {
 
 impl Turn {
     /// Allocates what the loop needs.
-    pub fn new(parts: Parts) -> Self {
-        let now = tsc::now();
+    pub fn new(mut parts: Parts) -> Self {
+        let mut clock = tsc::Clock::default();
+        let now = clock.now();
+        parts.desk.allow_rest();
         Self {
             depth: DepthBuf::new(),
             status: Box::default(),
+            clock,
             now,
             ready_tsc: 0,
             stamps: [0; 9],
@@ -176,7 +180,7 @@ impl Turn {
         let wait = if self.parts.wait == Wait::Park { PARK } else { Duration::ZERO };
         let has_work = self.parts.links.poll(wait);
         self.ready_tsc = tsc::stamp();
-        self.now = tsc::now();
+        self.now = self.clock.now();
         let mut from = 0;
         while let Some(slot) = self.parts.links.next_readable(from) {
             self.serve(slot);
@@ -185,6 +189,7 @@ impl Turn {
         self.stamps = [0; 9];
         self.take_messages();
         self.take_commands();
+        self.carry_by_rest();
         self.tell_unsent();
         if self.now.mono >= self.timer_at {
             self.timer();
@@ -216,7 +221,8 @@ impl Turn {
         self.turn_max_ns = self.turn_max_ns.max(ns);
     }
 
-    /// Hands an input to the engine; the stages are kept only for inputs with a push time.
+    /// Hands an input to the engine, then publishes it if that is the market ring's to tell; the
+    /// stages are kept only for inputs with a push time.
     #[inline]
     fn apply(&mut self, input: &Input<'_>, event_time: WallNs) {
         let Self { parts, session, .. } = self;
@@ -225,6 +231,10 @@ impl Turn {
         let sent = parts.desk.sent();
         let orders = order_connection(session, &mut parts.links);
         let result = parts.desk.take(self.now, input, event_time, orders, stamps);
+        if let Some(event) = market_event(self.now, input) {
+            let number = parts.desk.engine.input_number();
+            parts.market.publish(&event.to_record().stamped(self.now.mono, number));
+        }
         self.after(sent, result);
     }
 
@@ -239,12 +249,6 @@ impl Turn {
         if let Err(error) = result {
             self.lose_orders(error);
         }
-    }
-
-    #[inline]
-    fn publish(&mut self, event: &Event) {
-        let number = self.parts.desk.engine.input_number();
-        self.parts.market.publish(&event.to_record().stamped(self.now.mono, number));
     }
 
     /// Tells the cold thread; whether there was room.
@@ -284,7 +288,6 @@ impl Turn {
                 if self.session.is_fallback() {
                     self.take_depth(&snapshot.head, &snapshot.depth);
                     self.apply(&Input::Mark(&mark), WallNs(0));
-                    self.publish(&Event::Mark(mark));
                 }
                 self.tell(ToCold::Spent(ToHot::Prices(snapshot, mark)));
             }
@@ -313,6 +316,7 @@ impl Turn {
                 self.apply(&Input::ClockSkew { offset_ns, rtt_ns }, WallNs(0));
             }
             ToHot::Limited(reply) => self.apply(&Input::Reply(&reply), WallNs(0)),
+            ToHot::Answered(answer) => self.take_answer(answer),
             ToHot::Rules(rules) => {
                 for (index, rules) in rules.iter().enumerate() {
                     let symbol = SymbolId(index as u16);
@@ -345,7 +349,6 @@ impl Turn {
     fn timer(&mut self) {
         self.timer_at = self.now.mono.plus_ns(TIMER_NS);
         self.apply(&Input::Timer, WallNs(0));
-        self.publish(&Event::Timer(self.now.wall));
         let capacity = self.parts.desk.journal.capacity();
         let used = self.parts.desk.journal.used();
         // The engine's marks lie above a half; below, it need not hear.
@@ -417,6 +420,20 @@ impl Turn {
         }
         parts.status.store(status);
     }
+}
+
+/// What the market ring tells of an input: all that the engine does not record itself. Depth goes
+/// there with its levels.
+#[inline]
+fn market_event(now: Now, input: &Input<'_>) -> Option<Event> {
+    Some(match input {
+        Input::BookTicker(ticker) => Event::BookTicker(**ticker),
+        Input::Trade(trade) => Event::Trade(**trade),
+        Input::Mark(mark) => Event::Mark(**mark),
+        Input::Timer => Event::Timer(now.wall),
+        Input::Link(link, is_up) => Event::Link(*link, *is_up),
+        _ => return None,
+    })
 }
 
 /// The connection orders leave on.

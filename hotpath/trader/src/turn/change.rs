@@ -1,9 +1,10 @@
 //! Connections that come, change their part, and go.
 
 use engine::Input;
-use schema::{Counter, Event, Link, WallNs};
+use schema::{Counter, Link, WallNs};
 
 use super::Turn;
+use crate::cold::last_way::Answer;
 use crate::net::LinkError;
 use crate::queues::{LogEntry, Slot, ToCold};
 use crate::session::{Change, GiveUp};
@@ -54,7 +55,41 @@ impl Turn {
 
     pub(super) fn link(&mut self, link: Link, is_up: bool) {
         self.apply(&Input::Link(link, is_up), WallNs(0));
-        self.publish(&Event::Link(link, is_up));
+    }
+
+    /// Hands over what REST is to carry.
+    #[inline]
+    pub(super) fn carry_by_rest(&mut self) {
+        while let Some(action) = self.parts.desk.next_for_rest() {
+            if self.tell(ToCold::Order(action)) {
+                self.parts.counters.count(Counter::RestOrder);
+            } else {
+                self.apply(&Input::SendFailed(action.request_id()), WallNs(0));
+            }
+        }
+    }
+
+    /// A refusal that says what we know of the venue is old: its time, or its filters.
+    #[inline]
+    pub(super) fn heed_code(&mut self, code: i32) {
+        match code {
+            -1_021 | -5_028 => self.tell(ToCold::Clock),
+            -1_013 | -1_111 | -4_005..=-4_001 | -4_016..=-4_013 | -4_023 | -4_024 | -4_131
+            | -4_140 | -4_141 | -4_164 => self.tell(ToCold::Listing),
+            _ => return,
+        };
+    }
+
+    /// What became of a request that REST carried.
+    #[cold]
+    pub(super) fn take_answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Reply(reply) => {
+                self.heed_code(reply.code);
+                self.apply(&Input::Reply(&reply), WallNs(0));
+            }
+            Answer::Unknown(id) => self.apply(&Input::SendFailed(id), WallNs(0)),
+        }
     }
 
     /// The connection orders leave on broke under a request.

@@ -13,7 +13,7 @@ use crate::desk::Stamps;
 use crate::feed::{Taken, keys};
 use crate::gate::LOGON_REQUEST;
 use crate::net::LinkError;
-use crate::queues::{LogEntry, Slot, ToCold};
+use crate::queues::{LogEntry, Slot};
 use crate::session::{GiveUp, Session};
 
 impl Turn {
@@ -28,7 +28,6 @@ impl Turn {
                     return;
                 }
                 self.apply(&Input::BookTicker(&ticker), ticker.event_time);
-                self.publish(&Event::BookTicker(ticker));
             }
             MarketFrame::Trade(trade) => {
                 let taken = self.arbiter.trade(at, lane, &trade);
@@ -36,7 +35,6 @@ impl Turn {
                     return;
                 }
                 self.apply(&Input::Trade(&trade), trade.event_time);
-                self.publish(&Event::Trade(trade));
             }
             MarketFrame::Mark(mark) => {
                 // Its ids are times: where they begin anew there is no book to forget.
@@ -45,7 +43,6 @@ impl Turn {
                     return;
                 }
                 self.apply(&Input::Mark(&mark), mark.event_time);
-                self.publish(&Event::Mark(mark));
             }
             MarketFrame::Depth(head) => return self.depth(lane, head),
             _ => return,
@@ -155,9 +152,7 @@ impl Turn {
     pub(super) fn reply(&mut self, slot: Slot, reply: &OrderReply) {
         if reply.request_id != LOGON_REQUEST {
             crate::crash_point!("reply_read");
-            if matches!(reply.code, -1_021 | -5_028) {
-                self.tell(ToCold::Clock);
-            }
+            self.heed_code(reply.code);
             let kind = self.parts.desk.engine.request_kind(reply.request_id);
             if matches!(kind, Some(RequestKind::Place | RequestKind::Cancel)) {
                 self.session.acknowledged(self.now, reply);
