@@ -28,6 +28,8 @@ pub const CRASH_POINTS: &[&str] = &[
     "reply_read",
     "report_read",
     "cancel_written",
+    "rest_order_before",
+    "rest_order_after",
     "stop_begun",
     "stop_quiet",
 ];

@@ -24,9 +24,8 @@
 use binance::{EncodeError, Encoder, REQUEST_BYTES_MAX};
 use engine::Action;
 use schema::{RequestId, WallNs};
-use std::io::{Read, Write};
 
-use crate::net::{Connection, HEAD_BYTES_MAX, LinkError, Sent};
+use crate::net::{HEAD_BYTES_MAX, LinkError, Sent, Wire};
 use crate::{crash_point, tsc};
 
 /// Number of the logon request; far above every number the engine gives.
@@ -82,9 +81,9 @@ impl Gate {
     /// # Errors
     /// [`GateError`], see the module.
     #[inline]
-    pub fn send<S: Read + Write>(
+    pub fn send<W: Wire>(
         &mut self,
-        connection: &mut Connection<S>,
+        connection: &mut W,
         action: &Action,
         wall: WallNs,
     ) -> Result<Passed, GateError> {
@@ -105,9 +104,9 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError`].
-    pub fn logon<S: Read + Write>(
+    pub fn logon<W: Wire>(
         &mut self,
-        connection: &mut Connection<S>,
+        connection: &mut W,
         wall: WallNs,
     ) -> Result<Passed, GateError> {
         let out = &mut self.buffer[HEAD_BYTES_MAX..];
@@ -126,9 +125,9 @@ impl Gate {
     }
 
     #[inline]
-    fn pass<S: Read + Write>(
+    fn pass<W: Wire>(
         &mut self,
-        connection: &mut Connection<S>,
+        connection: &mut W,
         encoded: Result<usize, EncodeError>,
     ) -> Result<Passed, GateError> {
         let payload_bytes = encoded.map_err(GateError::Encode)?;

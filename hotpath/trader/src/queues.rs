@@ -3,13 +3,14 @@
 //! Whatever the hot thread is given that owns memory it gives back ([`ToCold::Lost`],
 //! [`ToCold::Spent`]), so that it frees nothing.
 
-use engine::{SymbolRules, Truth};
+use engine::{Action, SymbolRules, Truth};
 use schema::{
     DepthBuf, DepthHead, ExecutionReport, Link, Mark, OrderReply, Record, SYMBOLS_MAX,
     SignalParams, SymbolId, TradeId, Verdict, WallNs,
 };
 
 use crate::cold::clock::Skew;
+use crate::cold::last_way::Answer;
 use crate::net::{Connection, LinkError};
 
 /// Places for connections of one link: two are up, the third replaces one of them before the
@@ -121,6 +122,8 @@ pub enum ToHot {
     Clock(Skew),
     /// The venue wants nothing for a while: as an answer says it that belongs to no request.
     Limited(OrderReply),
+    /// What became of a request that REST carried.
+    Answered(Answer),
     /// Filters and status of every symbol, by its id.
     Rules(Box<[SymbolRules]>),
     /// End: cancel, confirm, leave.
@@ -145,6 +148,10 @@ pub enum ToCold {
     Reconcile(Option<Missed>),
     /// The venue refused a request for its time: compare the clocks.
     Clock,
+    /// The venue refused an order for its filters: look at them.
+    Listing,
+    /// To be carried by REST: no order connection is up.
+    Order(Action),
     /// To be dropped.
     Spent(ToHot),
 }

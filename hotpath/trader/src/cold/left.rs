@@ -48,6 +48,16 @@ impl Left {
         }
         gathered.finish(&names, symbols)
     }
+
+    /// From records instead of a segment, of a trader with the same symbols.
+    pub fn of<'a>(
+        records: impl Iterator<Item = &'a Record>,
+        symbols: &[SymbolName],
+    ) -> Option<Self> {
+        let mut gathered = Gathered::default();
+        records.for_each(|record| gathered.take(record));
+        gathered.finish(symbols, symbols)
+    }
 }
 
 #[derive(Default)]

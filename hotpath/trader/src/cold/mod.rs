@@ -10,12 +10,14 @@ pub mod budget;
 pub mod clock;
 pub mod deadman;
 pub mod dial;
+pub mod last_way;
 pub mod left;
 pub mod prices;
 pub mod reconcile;
 pub mod rest;
 pub mod start;
 pub mod supervisor;
+mod worker;
 
 pub use api::{Api, CallError, Method, Security};
 pub use budget::Budget;

@@ -127,7 +127,8 @@ pub fn listing(rest: &dyn Api, config: &Config) -> anyhow::Result<Vec<Listed>> {
         .collect()
 }
 
-fn engine_rules(rules: &binance::rest::SymbolRules) -> engine::SymbolRules {
+/// The venue's filters as the engine counts them.
+pub fn engine_rules(rules: &binance::rest::SymbolRules) -> engine::SymbolRules {
     // A filter the venue does not send does not bind.
     let or = |value: i64, absent: i64| if value == 0 { absent } else { value };
     engine::SymbolRules {

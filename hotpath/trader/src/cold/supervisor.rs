@@ -7,28 +7,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
+use engine::Action;
 use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{
-    ClientOrderId, Counter, Gauge, LAYOUT_HASH, Mark, OrderReply, OrderStatus, Price, Qty,
-    RequestId, SignalParams, SymbolId, SymbolName, VenueOrderId, Verdict,
-};
+use schema::{Counter, Gauge, LAYOUT_HASH, SignalParams, SymbolName, Verdict};
 use sd_notify::NotifyState;
 
-use super::api::{Api as _, Method, Security};
 use super::budget::Budget;
-use super::clock::{self, Skew};
-use super::deadman::{self, DeadMan};
+use super::deadman::DeadMan;
 use super::dial::{Dials, connect};
 use super::left::Left;
-use super::prices::prices;
-use super::reconcile::{reconcile, snapshot};
 use super::rest::Rest;
-use super::start::{Listed, listing};
+use super::worker::{Done, Job, limited, start_carrier, work};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::net::{LinkError, Masks};
-use crate::queues::{HotConnection, Missed, Reconciliation, Slot, Snapshot, ToCold, ToHot};
+use crate::queues::{Missed, ToCold, ToHot};
 use crate::session::GiveUp;
 use crate::tsc;
 use crate::turn::Outcome;
@@ -41,6 +35,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25 * 60);
 const CLOCK: Duration = Duration::from_secs(60);
 /// Between two looks at the venue's listing: filters and status change while we trade.
 const LISTING: Duration = Duration::from_secs(300);
+/// Between two of them when the venue refuses orders for its filters.
+const LISTING_AGAIN: Duration = Duration::from_secs(10);
 /// The supervisor's own sleep counts as the hot thread's silence only so far: when the whole
 /// process was stopped, nobody hung.
 const OWN_GAP: Duration = Duration::from_millis(500);
@@ -54,29 +50,6 @@ const FALLBACK: Duration = Duration::from_secs(1);
 /// Pause before a failed snapshot or reconciliation is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// What the REST worker does.
-enum Job {
-    Snapshot(SymbolId),
-    Reconcile(Option<Missed>),
-    KeepAlive,
-    Prices,
-    DeadMan(u64),
-    Clock,
-    Listing,
-}
-
-/// What came of it.
-enum Done {
-    Dialled(Slot, anyhow::Result<Box<HotConnection>>),
-    Snapshot(SymbolId, anyhow::Result<Snapshot>),
-    Reconciled(anyhow::Result<Reconciliation>, Option<Missed>),
-    ListenKeyGone,
-    Prices(anyhow::Result<Vec<(Snapshot, Mark)>>),
-    DeadMan(anyhow::Result<()>),
-    Clock(anyhow::Result<Skew>),
-    Listing(anyhow::Result<Vec<Listed>>),
-}
-
 /// The supervisor.
 pub struct Supervisor {
     config: Arc<Config>,
@@ -89,6 +62,8 @@ pub struct Supervisor {
     counters: Counters,
     stop: Arc<AtomicBool>,
     jobs: Sender<Job>,
+    /// What no order connection carries; apart, because questions may wait long.
+    orders: Sender<Action>,
     done_in: Sender<Done>,
     done: Receiver<Done>,
     dials: Dials,
@@ -104,6 +79,7 @@ pub struct Supervisor {
     dead_man: DeadMan,
     clock_at: Instant,
     listing_at: Instant,
+    listed_at: Instant,
     /// Turns when last looked at, and when that was.
     beat: (u64, Instant),
     /// How long they have not changed while this thread ran.
@@ -133,6 +109,8 @@ impl Supervisor {
         let (jobs, todo) = unbounded();
         let (done_in, done) = unbounded();
         let names: Vec<SymbolName> = config.symbols.iter().map(|symbol| symbol.name).collect();
+        let (orders, to_carry) = unbounded();
+        start_carrier(Arc::clone(&rest), names.clone(), to_carry, done_in.clone())?;
         let (worker_rest, worker_done) = (Arc::clone(&rest), done_in.clone());
         let worker_config = Arc::clone(&config);
         std::thread::Builder::new()
@@ -153,6 +131,7 @@ impl Supervisor {
             counters,
             stop,
             jobs,
+            orders,
             done_in,
             done,
             dials,
@@ -166,6 +145,7 @@ impl Supervisor {
             fallback_at: None,
             clock_at: now,
             listing_at: now + LISTING,
+            listed_at: now,
             beat: (0, now),
             still: Duration::ZERO,
             beat_sent_at: now,
@@ -243,6 +223,15 @@ impl Supervisor {
             ToCold::Proved(slot) => self.dials.proved(slot),
             ToCold::Fallback(is_on) => self.fallback(is_on),
             ToCold::Clock => self.clock_at = Instant::now(),
+            ToCold::Listing => {
+                self.listing_at = self.listing_at.min(self.listed_at + LISTING_AGAIN);
+            }
+            ToCold::Order(action) => {
+                // As in `ask`; the engine finds the order without an answer overdue.
+                if self.orders.send(action).is_err() {
+                    log::error!(target: "trading", "the REST thread is gone; restart the trader");
+                }
+            }
             ToCold::Snapshot(symbol) => self.ask(Job::Snapshot(symbol)),
             ToCold::Reconcile(missed) => {
                 let missed = match (missed, self.missed.take()) {
@@ -351,6 +340,9 @@ impl Supervisor {
                 let rules = listed.iter().map(|listed| listed.config.rules).collect();
                 self.tell(ToHot::Rules(rules));
             }
+            Done::Answered(answer) => {
+                self.tell(ToHot::Answered(answer));
+            }
             Done::Listing(Err(error)) => {
                 log::warn!(target: "execution", "no listing: {error:#}");
             }
@@ -425,6 +417,7 @@ impl Supervisor {
         }
         if now >= self.listing_at {
             self.listing_at = now + LISTING;
+            self.listed_at = now;
             self.ask(Job::Listing);
         }
         if let Some((status, wait)) = self.budget.take_untold() {
@@ -467,25 +460,6 @@ impl Supervisor {
     }
 }
 
-/// What an answer of this status would say that belongs to no request.
-fn limited(status: u16, until_ms: i64) -> OrderReply {
-    OrderReply {
-        request_id: RequestId(0),
-        status,
-        code: -1_003,
-        order_status: OrderStatus::Unknown,
-        client_order_id: ClientOrderId::NONE,
-        venue_order_id: VenueOrderId(0),
-        price: Price::ZERO,
-        qty: Qty::ZERO,
-        cum_qty: Qty::ZERO,
-        order_count_10s: u32::MAX,
-        order_count_1m: u32::MAX,
-        weight_1m: u32::MAX,
-        retry_after_ms: until_ms,
-    }
-}
-
 fn newer<T: rings::Plain>(source: &mut Option<(u64, latest::Reader<T>)>) -> Option<T> {
     let (seen, reader) = source.as_mut()?;
     if reader.version() == *seen {
@@ -494,50 +468,4 @@ fn newer<T: rings::Plain>(source: &mut Option<(u64, latest::Reader<T>)>) -> Opti
     let (version, value) = reader.load()?;
     *seen = version;
     Some(value)
-}
-
-/// The REST worker: one job after the other.
-fn work(
-    rest: &Rest,
-    config: &Config,
-    names: &[SymbolName],
-    todo: &Receiver<Job>,
-    done: &Sender<Done>,
-    mut left: Option<Left>,
-) {
-    for job in todo {
-        let result = match job {
-            Job::Snapshot(symbol) => {
-                let Some(name) = names.get(symbol.index()) else { continue };
-                Done::Snapshot(symbol, snapshot(rest, symbol, name))
-            }
-            Job::Reconcile(missed) => {
-                let result = reconcile(rest, names, missed, left.as_ref());
-                if result.is_ok() {
-                    left = None;
-                }
-                Done::Reconciled(result, missed)
-            }
-            Job::Prices => Done::Prices(prices(rest, names)),
-            Job::DeadMan(countdown_ms) => Done::DeadMan(deadman::set(rest, names, countdown_ms)),
-            Job::Clock => Done::Clock(clock::measure(rest)),
-            Job::Listing => Done::Listing(listing(rest, config)),
-            Job::KeepAlive => {
-                match rest.call(Method::Put, "/fapi/v1/listenKey", &[], Security::Key) {
-                    Ok(_) => continue,
-                    Err(error) => {
-                        log::warn!(target: "execution", "listen key not extended: {error}");
-                        // Without an answer it lives on for half an hour: the next time is enough.
-                        if error.is_transient() {
-                            continue;
-                        }
-                        Done::ListenKeyGone
-                    }
-                }
-            }
-        };
-        if done.send(result).is_err() {
-            return;
-        }
-    }
 }

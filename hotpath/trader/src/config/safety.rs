@@ -6,6 +6,8 @@ use super::reader::{Mistakes, Section};
 use crate::cold::deadman;
 
 const MS_NS: u64 = 1_000_000;
+/// Two tries of a new connection.
+const REST_ORDERS_AFTER_NS: u64 = 500 * MS_NS;
 
 pub(super) fn safety(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Safety {
     let default = Safety::default();
@@ -13,6 +15,7 @@ pub(super) fn safety(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Safety {
     let jump = s.integer("jump_ppm_max", 1_000..=900_000, out);
     let divergence = s.integer("divergence_ppm_max", 1_000..=900_000, out);
     let quarantine_ms = s.integer("quarantine_ms", 100..=3_600_000, out);
+    let by_rest_ms = s.integer("rest_orders_after_ms", 0..=60_000, out);
     s.finish(out);
     Safety {
         protective_stop_ppm: stop.unwrap_or(default.protective_stop_ppm),
@@ -20,6 +23,7 @@ pub(super) fn safety(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Safety {
         jump_ppm_max: jump.unwrap_or(default.jump_ppm_max),
         divergence_ppm_max: divergence.unwrap_or(default.divergence_ppm_max),
         quarantine_ns: quarantine_ms.map_or(default.quarantine_ns, |ms| ms as u64 * MS_NS),
+        last_way_ns: by_rest_ms.map_or(REST_ORDERS_AFTER_NS, |ms| ms as u64 * MS_NS),
         ..default
     }
 }

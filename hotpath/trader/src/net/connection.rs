@@ -79,6 +79,23 @@ pub struct Sent {
     pub return_tsc: u64,
 }
 
+/// What a request leaves on: a connection, or a simulation's memory.
+pub trait Wire {
+    /// Sends the `payload_bytes` that stand in `buffer` from [`HEAD_BYTES_MAX`] on, as
+    /// [`Connection::send_text`] does.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn send_text(&mut self, buffer: &mut [u8], payload_bytes: usize) -> Result<Sent, LinkError>;
+}
+
+impl<S: Read + Write> Wire for Connection<S> {
+    #[inline]
+    fn send_text(&mut self, buffer: &mut [u8], payload_bytes: usize) -> Result<Sent, LinkError> {
+        Self::send_text(self, buffer, payload_bytes)
+    }
+}
+
 /// One established connection.
 #[derive(Debug)]
 pub struct Connection<S> {

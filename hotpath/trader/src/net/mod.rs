@@ -5,7 +5,7 @@ pub mod frame;
 pub mod handshake;
 pub mod tls;
 
-pub use connection::{Connection, LinkError, Received, Sent};
+pub use connection::{Connection, LinkError, Received, Sent, Wire};
 pub use frame::{FrameError, HEAD_BYTES_MAX, Inbox, Masks, Message, Opcode, frame_in_place};
 pub use handshake::{Target, dial};
 

@@ -1,0 +1,226 @@
+//! What must go out when no order connection is up: cancels, orders that only reduce, conditional
+//! orders, and questions, by REST.
+//!
+//! The engine decides and counts them as ever (`Safety::last_way_ns`), and the same client ids go
+//! out, so that an order that was on its way when the connections died is never doubled. The answer
+//! comes back as the one a connection would have brought. One thread carries them, one after the
+//! other, apart from the thread of slow questions.
+//!
+//! What is true if the process dies, or the wire breaks, at each step:
+//!
+//! 1. decided and journalled, in the queue to the cold thread: the venue has nothing. The next
+//!    start finds the id in the journal and asks for it by name; absent, it never was.
+//! 2. no room in that queue: the engine hears `SendFailed`, asks, and hears that it is absent.
+//! 3. held back by the budget or a ban: nothing was sent; as 2.
+//! 4. sent, no answer, or an answer without a certain outcome: the engine hears `SendFailed`; the
+//!    order counts as live until the venue names its end.
+//! 5. answered, before the engine hears of it: as 1, and the venue names what became of it.
+//! 6. an order connection comes up meanwhile: the engine asks there about what is unanswered; the
+//!    answer of REST may come before or after, both say the same.
+//!
+//! A change of an order is not carried: cancelling is enough, and does not race a fill.
+
+use binance::decode_reply;
+use engine::Action;
+use schema::{
+    CancelAlgo, ClientOrderId, NewAlgo, NewOrder, OrderRef, OrderReply, OrderStatus, OrderType,
+    Price, Qty, RequestId, SymbolId, SymbolName, VenueOrderId,
+};
+
+use super::api::{Api, CallError, Method, Security};
+use crate::crash_point;
+
+/// Whether REST may carry it: nothing that adds risk.
+#[inline]
+pub fn carries(action: &Action) -> bool {
+    match action {
+        Action::Place(order, ..) => order.get().reduce_only,
+        Action::Cancel(..)
+        | Action::Status(..)
+        | Action::PlaceAlgo(..)
+        | Action::CancelAlgo(..) => true,
+        Action::Modify(..) => false,
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The venue answered.
+    Reply(OrderReply),
+    /// It was not sent, or nobody knows: the outcome is unknown.
+    Unknown(RequestId),
+}
+
+/// Carries one action.
+pub fn carry(rest: &dyn Api, names: &[SymbolName], action: &Action) -> Answer {
+    let id = action.request_id();
+    let Some((method, path, params)) = request(names, action) else { return Answer::Unknown(id) };
+    crash_point!("rest_order_before");
+    let params: Vec<(&str, &str)> = params.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let result = rest.call(method, path, &params, Security::Signed);
+    crash_point!("rest_order_after");
+    match result {
+        Ok(body) => success(id, &body),
+        Err(CallError::Venue { status, code, retry_after, .. }) => {
+            let until = |pause: std::time::Duration| {
+                rest.now().wall.ms() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 4)
+            };
+            let retry_after_ms = retry_after.map_or(0, until);
+            Answer::Reply(OrderReply { status, code, retry_after_ms, ..empty(id) })
+        }
+        Err(error @ (CallError::Wire(_) | CallError::Held { .. })) => {
+            log::warn!(target: "execution", "by REST, request {}: {error}", id.0);
+            Answer::Unknown(id)
+        }
+    }
+}
+
+/// A success in the words of a connection, read by the same decoder.
+fn success(id: RequestId, body: &[u8]) -> Answer {
+    let mut text = format!(r#"{{"id":"{}","status":200,"result":"#, id.0).into_bytes();
+    text.extend_from_slice(body.trim_ascii());
+    text.push(b'}');
+    match decode_reply(&text) {
+        Ok(reply) => Answer::Reply(reply),
+        Err(error) => {
+            log::warn!(target: "execution", "by REST, request {}: {error}", id.0);
+            Answer::Unknown(id)
+        }
+    }
+}
+
+const fn empty(id: RequestId) -> OrderReply {
+    OrderReply {
+        request_id: id,
+        status: 0,
+        code: 0,
+        order_status: OrderStatus::Unknown,
+        client_order_id: ClientOrderId::NONE,
+        venue_order_id: VenueOrderId(0),
+        price: Price::ZERO,
+        qty: Qty::ZERO,
+        cum_qty: Qty::ZERO,
+        order_count_10s: u32::MAX,
+        order_count_1m: u32::MAX,
+        weight_1m: u32::MAX,
+        retry_after_ms: 0,
+    }
+}
+
+type Params = Vec<(&'static str, String)>;
+
+fn request(names: &[SymbolName], action: &Action) -> Option<(Method, &'static str, Params)> {
+    const ORDER: &str = "/fapi/v1/order";
+    const ALGO: &str = "/fapi/v1/algoOrder";
+    Some(match action {
+        _ if !carries(action) => return None,
+        Action::Place(order, ..) => (Method::Post, ORDER, place(names, order.get())?),
+        Action::Cancel(cancel, _) => (Method::Delete, ORDER, of(names, &cancel.get().order)?),
+        Action::Status(order, _) => (Method::Get, ORDER, of(names, order)?),
+        Action::PlaceAlgo(algo, _) => (Method::Post, ALGO, place_algo(names, algo.get())?),
+        Action::CancelAlgo(cancel, _) => (Method::Delete, ALGO, of_algo(cancel.get())),
+        Action::Modify(..) => return None,
+    })
+}
+
+fn name(names: &[SymbolName], symbol: SymbolId) -> Option<(&'static str, String)> {
+    Some(("symbol", names.get(symbol.index())?.to_string()))
+}
+
+fn place(names: &[SymbolName], order: &NewOrder) -> Option<Params> {
+    let mut params = vec![
+        name(names, order.symbol)?,
+        ("side", order.side.as_str().to_owned()),
+        ("quantity", order.qty.to_string()),
+        ("reduceOnly", "true".to_owned()),
+        ("newClientOrderId", order.client_order_id.to_string()),
+        ("newOrderRespType", "RESULT".to_owned()),
+    ];
+    if order.order_type == OrderType::Market {
+        params.push(("type", "MARKET".to_owned()));
+    } else {
+        params.push(("type", "LIMIT".to_owned()));
+        params.push(("timeInForce", order.time_in_force.as_str().to_owned()));
+        params.push(("price", order.price.to_string()));
+    }
+    Some(params)
+}
+
+fn of(names: &[SymbolName], order: &OrderRef) -> Option<Params> {
+    let named = if order.client_order_id == ClientOrderId::NONE {
+        ("orderId", order.venue_order_id.0.to_string())
+    } else {
+        ("origClientOrderId", order.client_order_id.to_string())
+    };
+    Some(vec![name(names, order.symbol)?, named])
+}
+
+fn place_algo(names: &[SymbolName], algo: &NewAlgo) -> Option<Params> {
+    Some(vec![
+        ("algoType", "CONDITIONAL".to_owned()),
+        name(names, algo.symbol)?,
+        ("side", algo.side.as_str().to_owned()),
+        ("type", "STOP_MARKET".to_owned()),
+        ("triggerPrice", algo.trigger_price.to_string()),
+        ("closePosition", "true".to_owned()),
+        ("workingType", "MARK_PRICE".to_owned()),
+        ("clientAlgoId", algo.client_order_id.to_string()),
+    ])
+}
+
+fn of_algo(cancel: &CancelAlgo) -> Params {
+    if cancel.client_order_id == ClientOrderId::NONE {
+        vec![("algoId", cancel.algo_id.0.to_string())]
+    } else {
+        vec![("clientAlgoId", cancel.client_order_id.to_string())]
+    }
+}
+
+/// The last net of a stop that was not confirmed in time: cancels what is open on every symbol.
+///
+/// Where somebody else's orders rest too, only ours are cancelled, one by one. Conditional orders
+/// stay unless `with_algos`: they may be all that guards a position that is still held.
+///
+/// # Errors
+/// If a symbol may still have an order of ours; the others were tried all the same.
+pub fn cancel_all(rest: &dyn Api, names: &[SymbolName], with_algos: bool) -> anyhow::Result<()> {
+    let results: Vec<anyhow::Result<()>> = names
+        .iter()
+        .map(|name| cancel_symbol(rest, &name.to_string(), with_algos))
+        .collect();
+    results.into_iter().collect()
+}
+
+fn cancel_symbol(rest: &dyn Api, name: &str, with_algos: bool) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    let symbol = [("symbol", name)];
+    let delete = |path, params: &[(&str, &str)]| {
+        let result = rest.call(Method::Delete, path, params, Security::Signed);
+        match result {
+            Err(error) if error.code() == -2011 => Ok(()), // done in the meantime
+            result => result.map(drop),
+        }
+    };
+    let open = || -> anyhow::Result<_> {
+        let body = rest.signed("/fapi/v1/openOrders", &symbol)?;
+        binance::rest::parse_open_orders(&body).context("openOrders")
+    };
+    let found = open()?;
+    let is_ours = |id: ClientOrderId| id != ClientOrderId::NONE;
+    if found.iter().all(|order| is_ours(order.client_order_id)) {
+        // Even if none was seen: one may be on its way.
+        delete("/fapi/v1/allOpenOrders", &symbol)?;
+    } else {
+        for order in found.iter().filter(|order| is_ours(order.client_order_id)) {
+            let id = order.venue_order_id.0.to_string();
+            delete("/fapi/v1/order", &[("symbol", name), ("orderId", id.as_str())])?;
+        }
+    }
+    if with_algos {
+        delete("/fapi/v1/algoOpenOrders", &symbol)?;
+    }
+    let left = open()?.iter().filter(|order| is_ours(order.client_order_id)).count();
+    anyhow::ensure!(left == 0, "{left} orders of {name} are still open");
+    Ok(())
+}
