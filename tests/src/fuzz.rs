@@ -28,6 +28,8 @@ pub(crate) fn run(dir: &Path, cargo: &str) -> Result<()> {
     println!("+ RUSTFLAGS=\"{FLAGS}\" cargo {} --target {TARGET}", build.join(" "));
     let status = Command::new(cargo)
         .args(build)
+        // What the readers stand on is found broken just as well unoptimised, and sooner built.
+        .args(["--config", "profile.dev.package.\"*\".opt-level=0"])
         .args(["--target", TARGET, "--quiet", "--target-dir"])
         .arg(&work)
         .env("RUSTFLAGS", FLAGS)
