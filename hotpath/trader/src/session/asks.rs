@@ -1,7 +1,7 @@
 //! What the cold thread is asked, one thing of a kind at a time, with pauses that grow.
 
 use engine::{Engine, Now};
-use schema::{Counter, Link, MonoNs, SYMBOLS_MAX, SymbolId, WallNs};
+use schema::{Counter, Link, MonoNs, SYMBOLS_MAX, SymbolId, TradeId, WallNs};
 
 use super::{Session, Stage, WANTED};
 use crate::queues::{Missed, Slot};
@@ -10,6 +10,8 @@ use crate::queues::{Missed, Slot};
 const PAUSE_NS: u64 = 50_000_000;
 /// Longest pause.
 const PAUSE_MAX_NS: u64 = 5_000_000_000;
+/// Between two reconciliations while a link is down.
+const FALLBACK_RECONCILE_NS: u64 = 5_000_000_000;
 /// Places are this part of the greatest age younger, each than the one before, when replaced.
 const STAGGER: u64 = 64;
 
@@ -63,6 +65,7 @@ pub(super) struct Asks {
     reconcile: Question,
     /// What the reconciliation under way makes up for, and when it was asked for.
     missed: Option<Missed>,
+    asked_trades: [TradeId; SYMBOLS_MAX],
     reconcile_asked_at: (MonoNs, WallNs),
     is_fallback: bool,
 }
@@ -130,14 +133,20 @@ impl Session {
     }
 
     fn next_reconcile(&mut self, now: Now, engine: &Engine) -> Option<Ask> {
-        // Only while fills cannot be missed meanwhile.
-        if !(self.is_up(Link::User) && self.is_up(Link::Order)) {
+        // While fills cannot be missed meanwhile; or, when that lasts, because REST is all there is.
+        let is_dark =
+            self.dark_since.is_some_and(|at| now.mono.since(at) >= self.settings.fallback_ns);
+        if !is_dark && !(self.is_up(Link::User) && self.is_up(Link::Order)) {
             return None;
         }
         let (last, _) = self.asks.reconcile_asked_at;
-        let every_ns = self.settings.reconcile_every_ns;
+        // Blind, the account is looked at as often as the prices are worth it.
+        let every_ns = match self.asks.is_fallback || is_dark {
+            true => self.settings.reconcile_every_ns.min(FALLBACK_RECONCILE_NS),
+            false => self.settings.reconcile_every_ns,
+        };
         let is_time = every_ns > 0 && now.mono.since(last) >= every_ns;
-        let wants = engine.wants_reconcile() || self.user_lost_at.is_some();
+        let wants = engine.wants_reconcile() || self.user_lost_at.is_some() && !is_dark;
         if !wants && !is_time {
             self.asks.reconcile.satisfied();
             return None;
@@ -147,8 +156,14 @@ impl Session {
         }
         self.asks.reconcile.ask();
         self.asks.reconcile_asked_at = (now.mono, now.wall);
-        let missed = self.user_lost_at.take();
-        self.asks.missed = missed.map(|since| Missed { since, last: self.last_trades });
+        // Once the account is known, every look at it looks for fills nobody told of too.
+        let seen_at = self.is_account_known.then_some(self.user_seen_at);
+        // If something was lost, what came behind it does not show where that began.
+        let is_lost = self.user_lost_at.is_some() && self.is_account_known;
+        let last = if is_lost { self.sure_trades } else { self.last_trades };
+        let missed = self.user_lost_at.take().or(seen_at);
+        self.asks.asked_trades = self.last_trades;
+        self.asks.missed = missed.map(|since| Missed { since, last });
         Some(Ask::Reconcile(self.asks.missed))
     }
 
@@ -185,9 +200,14 @@ impl Session {
         self.asks.reconcile.answered(now.mono);
         self.asks.missed = None;
         self.counts.count(Counter::Reconciled);
-        if self.user_lost_at.is_none() && self.is_up(Link::User) {
+        self.is_account_known = true;
+        self.sure_trades = self.asks.asked_trades;
+        let (_, asked_at) = self.asks.reconcile_asked_at;
+        if !self.is_up(Link::User) {
+            // What is filled from then on is still to be made up for.
+            self.user_lost_at = self.user_lost_at.or(Some(asked_at));
+        } else if self.user_lost_at.is_none() {
             // All fills until then are known: a later loss begins here at the earliest.
-            let (_, asked_at) = self.asks.reconcile_asked_at;
             self.user_seen_at = self.user_seen_at.max(asked_at);
         }
     }

@@ -374,7 +374,52 @@ fn what_was_missed_is_asked_for_from_the_last_event_before_the_loss() {
     rig.session.reconciled(at(1_300));
     assert!(!rig.asks(2_000).iter().any(|ask| matches!(ask, Ask::Reconcile(_))));
     let every = rig.asks(1_200 + 30_000);
-    assert!(every.contains(&Ask::Reconcile(None)), "and every half minute: {every:?}");
+    let is_it = |ask: &Ask| matches!(ask, Ask::Reconcile(Some(m)) if m.last[0] == TradeId(41));
+    assert!(every.iter().any(is_it), "and every half minute, with fills: {every:?}");
+}
+
+#[test]
+fn after_a_loss_fills_are_asked_for_from_the_last_truth_on() {
+    let mut rig = Rig::new(Settings::default());
+    rig.all_up(0);
+    rig.session.reported(&report(1, OrderStatus::Filled, 41));
+    rig.asks(10);
+    rig.session.reconciled(at(20));
+    rig.session.reported(&report(2, OrderStatus::Filled, 43));
+    // The one between them may have been in it.
+    rig.session.refused(place(Link::User, 0));
+    let missed = rig.asks(200).into_iter().find_map(|ask| match ask {
+        Ask::Reconcile(missed) => missed,
+        _ => None,
+    });
+    assert_eq!(missed.expect("asked").last[0], TradeId(41));
+    rig.session.made_up(&report(3, OrderStatus::Filled, 42));
+    rig.session.made_up(&report(4, OrderStatus::Filled, 44));
+    assert_eq!(rig.session.counts()[Counter::FillMadeUp], 1, "44 is news by its number alone");
+}
+
+#[test]
+fn the_account_is_asked_for_by_rest_while_nobody_listens_for_long() {
+    let mut rig = Rig::new(Settings::default());
+    rig.all_up(0);
+    rig.asks(10);
+    rig.session.reconciled(at(20));
+    for lane in 0..2 {
+        rig.session.lost(at(100), place(Link::User, lane));
+    }
+    let asked = |rig: &mut Rig, ms| -> Option<Missed> {
+        rig.asks(ms).into_iter().find_map(|ask| match ask {
+            Ask::Reconcile(missed) => missed,
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&mut rig, 900), None, "a new connection may be there soon");
+    assert!(asked(&mut rig, 6_100).is_some());
+    rig.session.reconciled(at(6_200));
+    assert_eq!(asked(&mut rig, 8_000), None);
+    rig.session.opened(at(9_000), place(Link::User, 0));
+    let missed = asked(&mut rig, 9_001).expect("the stream is there again");
+    assert_eq!(missed.since, at(6_100).wall, "what the last look could not see");
 }
 
 #[test]
@@ -391,6 +436,24 @@ fn prices_are_asked_for_by_rest_while_no_market_connection_is_up() {
     rig.session.lost(at(5_000), place(Link::Market, 0));
     assert!(!rig.asks(5_999).contains(&Ask::Fallback(true)));
     assert!(rig.asks(6_000).contains(&Ask::Fallback(true)));
+}
+
+#[test]
+fn the_account_is_looked_at_more_often_while_prices_come_by_rest() {
+    let mut rig = Rig::new(Settings::default());
+    rig.all_up(0);
+    let reconciles = |rig: &mut Rig, ms| -> usize {
+        let asks = rig.asks(ms);
+        let count = asks.iter().filter(|ask| matches!(ask, Ask::Reconcile(_))).count();
+        (0..count).for_each(|_| rig.session.reconciled(at(ms)));
+        count
+    };
+    let seeing: usize = (1..=58).map(|second| reconciles(&mut rig, second * 1_000)).sum();
+    for slot in [place(Link::Public, 0), place(Link::Public, 1)] {
+        rig.session.lost(at(60_000), slot);
+    }
+    let blind: usize = (61..=120).map(|second| reconciles(&mut rig, second * 1_000)).sum();
+    assert!(seeing <= 2 && blind >= 10, "{seeing} and {blind} in a minute");
 }
 
 #[test]
