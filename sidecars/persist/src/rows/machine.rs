@@ -241,7 +241,8 @@ impl Core {
             | Event::PlaceAlgo(..)
             | Event::CancelAlgo(..)
             | Event::Difference(_)
-            | Event::Quarantine(_) => Ok(()),
+            | Event::Quarantine(_)
+            | Event::Taken(_) => Ok(()),
         }
     }
 
