@@ -173,6 +173,12 @@ pub fn set_modes(rest: &dyn Api, config: &Config) -> anyhow::Result<()> {
     let in_force = parse_symbol_config(&body).context("symbolConfig")?;
     for symbol in &config.symbols {
         let current = in_force.iter().find(|row| row.symbol == symbol.name);
+        ensure!(
+            current.is_none_or(|row| row.is_cross),
+            "{} has isolated margin and this system trades cross margin; close its position and \
+             set its margin type to CROSSED",
+            symbol.name
+        );
         if current.is_some_and(|row| row.leverage == config.leverage) {
             continue;
         }
