@@ -7,7 +7,7 @@
 
 use schema::{
     Counter, Counters, Event, Notional, Price, Qty, SYMBOLS_MAX, SignalParams, StateReason,
-    SymbolId, SymbolName, TradingState, Verdict,
+    SymbolId, SymbolName, TradeId, TradingState, Verdict,
 };
 use schema::{Link, MonoNs, NewOrder};
 
@@ -26,6 +26,7 @@ mod account;
 mod answers;
 mod commands;
 mod gate;
+mod headroom;
 mod market;
 mod outcome;
 mod quarantine;
@@ -34,6 +35,8 @@ mod status;
 mod stops;
 mod truth;
 mod watch;
+
+pub use headroom::{Headroom, Unit};
 
 use commands::Nonces;
 use quarantine::Belief;
@@ -77,6 +80,8 @@ struct Symbol {
     diverged_at: Option<MonoNs>,
     /// A position the venue told that is not believed before it is told again.
     pending_qty: Option<Qty>,
+    /// The venue's last trade, not told here when it was compared.
+    pending_trade: TradeId,
     last_fill_at: Option<MonoNs>,
     realized_pnl: Notional,
     commission: Notional,
@@ -188,6 +193,7 @@ impl Engine {
             venue_qty: None,
             diverged_at: None,
             pending_qty: None,
+            pending_trade: TradeId(0),
             last_fill_at: None,
             realized_pnl: Notional::ZERO,
             commission: Notional::ZERO,

@@ -25,7 +25,7 @@ pub mod strategy;
 pub mod tape;
 
 pub use config::{Config, ConfigError, Safety, Timing};
-pub use engine::Engine;
+pub use engine::{Engine, Headroom, Unit};
 pub use input::{Input, Now, OpenAlgo, OpenOrder, Truth};
 pub use outbox::{ACTIONS_MAX, Action, Outbox, RECORDS_MAX};
 pub use position::Position;

@@ -79,7 +79,7 @@ fn config(strategy: StrategyConfig) -> Config {
         symbols: vec![symbol(b"BTCUSDT"), symbol(b"ETHUSDT")],
         limits: limits(),
         // Tests let time pass in large steps; the one about standing still says so.
-        timing: Timing { loop_gap_ns_max: 3_600_000 * MS, ..Timing::default() },
+        timing: Timing { loop_gap_ns_max: 1_000_000_000 * MS, ..Timing::default() },
         strategy,
         params: crate::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
@@ -116,17 +116,18 @@ impl Rig {
     /// Armed, with a fresh market in both symbols and nothing sent yet.
     fn armed(config: Config) -> Self {
         let mut rig = Self::new(config);
-        for link in Link::ALL {
-            rig.apply(&Input::Link(*link, true));
+        for link in [Link::Public, Link::User, Link::Order] {
+            rig.apply(&Input::Link(link, true));
         }
         rig.apply(&Input::Reconciled(&rig.truth()));
         for symbol in 0..2 {
             rig.mark(symbol, 50_000);
         }
-        assert_eq!(rig.engine.state(), TradingState::Reducing);
         rig.ticker(1, 49_999, 50_000);
-        rig.ticker(0, 49_999, 50_000);
+        assert_eq!(rig.engine.state(), TradingState::Reducing);
+        rig.apply(&Input::Link(Link::Market, true));
         assert_eq!(rig.engine.state(), TradingState::Armed);
+        rig.ticker(0, 49_999, 50_000);
         rig
     }
     /// Armed, with no strategy orders in the way.

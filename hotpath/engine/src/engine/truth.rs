@@ -145,10 +145,18 @@ impl Engine {
             return Told::Same;
         }
         let is_first = !self.is_reconciled && self.day_equity.is_none();
-        // A trade explains it; a position that is gone is asked about all the same.
-        let is_explained = last_trade > s.seen.newest() && !told.qty.is_zero();
+        if !is_first && last_trade > s.seen.newest() {
+            // A fill that was not told yet explains it: that is waited for, and asked for.
+            let (ours, venue) = (s.seen.newest().0, last_trade.0);
+            let was_asked = core::mem::replace(&mut s.pending_trade, last_trade) == last_trade;
+            if was_asked {
+                let what = DifferenceKind::LastTrade;
+                self.tell_difference(out, Difference { what, symbol, ours, venue });
+            }
+            return Told::Later;
+        }
         let is_new = s.pending_qty != Some(told.qty);
-        let is_believed = is_first || !is_new || is_explained && !is_suspect;
+        let is_believed = is_first || !is_new && !is_suspect;
         if is_new {
             s.pending_qty = Some(told.qty);
             let what = DifferenceKind::Position;

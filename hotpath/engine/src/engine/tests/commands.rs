@@ -40,6 +40,7 @@ fn flatten_cancels_closes_in_slices_and_halts() {
     truth.positions[0] =
         PositionDelta { qty: milli(-250), entry_price: price(50_000), ..PositionDelta::default() };
     rig.apply(&Input::Reconciled(&truth));
+    rig.apply(&Input::Reconciled(&truth));
     assert_eq!(rig.command(1, CommandKind::Flatten), CommandResult::Accepted);
     assert_eq!(rig.engine.state(), Reducing);
     let mut slices = Vec::new();
@@ -68,6 +69,11 @@ fn flatten_cancels_closes_in_slices_and_halts() {
         rig.live(200);
     }
     assert!(rig.engine.position(SymbolId(0)).is_flat());
+    // Not believed before the venue shows it.
+    assert_eq!(rig.engine.state(), Reducing);
+    assert!(rig.engine.wants_reconcile());
+    let truth = rig.agreeing_truth();
+    rig.apply(&Input::Reconciled(&truth));
     assert_eq!((rig.engine.state(), rig.engine.state_reason()), (Halted, StateReason::Command));
 }
 
@@ -77,6 +83,7 @@ fn flatten_without_a_book_uses_market_orders() {
     let mut truth = rig.agreeing_truth();
     truth.positions[1] =
         PositionDelta { qty: milli(30), entry_price: price(50_000), ..PositionDelta::default() };
+    rig.apply(&Input::Reconciled(&truth));
     rig.apply(&Input::Reconciled(&truth));
     rig.apply(&Input::Link(Link::Public, false));
     rig.command(1, CommandKind::Flatten);

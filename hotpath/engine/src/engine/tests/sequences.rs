@@ -591,3 +591,11 @@ fn the_faulty_venue_reaches_the_rare_branches() {
     );
     assert!(unknown > 10 && reduced > 50 && flattened > 0 && moved > 20 && fills > 300);
 }
+
+/// Seeds that once failed, by what they found.
+#[test]
+fn a_fill_that_a_truth_already_holds_is_booked_when_it_is_told() {
+    let world = run(12_498_105_936_455_339_736, 600);
+    assert!(world.rig.engine.is_quiet());
+    assert_eq!(world.rig.engine.counts.fills as usize, world.venue.trades.len());
+}
