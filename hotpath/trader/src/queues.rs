@@ -84,6 +84,15 @@ pub struct Missed {
 }
 
 impl Missed {
+    /// Without what was traded up to `known`.
+    #[must_use]
+    pub fn after(mut self, known: &[TradeId]) -> Self {
+        for (ours, known) in self.last.iter_mut().zip(known) {
+            *ours = TradeId(ours.0.max(known.0));
+        }
+        self
+    }
+
     /// Both gaps in one.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {

@@ -16,9 +16,9 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use schema::{Blob, BlobKind, BootEpoch, Event, Record, SymbolName, Taken};
 
 use crate::cold::account::{self, AccountLock};
-use crate::cold::{deadman, last_way};
 use crate::cold::start::{self, Listed};
 use crate::cold::{Budget, Left, Rest, Supervisor};
+use crate::cold::{deadman, last_way};
 use crate::config::{self, Config, Wait, keys};
 use crate::counters::Counters;
 use crate::desk::Desk;

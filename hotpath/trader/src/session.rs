@@ -140,11 +140,18 @@ pub struct Session {
     shifts: [[u32; crate::feed::STREAMS]; SYMBOLS_MAX],
     /// Since when no public, or no market connection is up.
     blind_since: Option<MonoNs>,
+    /// Since when the user or the order link is down, after it was up.
+    dark_since: Option<MonoNs>,
+    /// Whether the account was told once: from then on no fill may be missing.
+    is_account_known: bool,
     /// Wall time of the last event of the user stream before it was lost.
     user_lost_at: Option<WallNs>,
     user_seen_at: WallNs,
     /// Newest trade id reported, by symbol.
     last_trades: [TradeId; SYMBOLS_MAX],
+    /// The same when the last reconciliation that came was asked for: none before is missing.
+    sure_trades: [TradeId; SYMBOLS_MAX],
+    sure_at: WallNs,
     counts: Counters,
 }
 
@@ -161,9 +168,13 @@ impl Session {
             expected: Expected::default(),
             shifts: Default::default(),
             blind_since: Some(now.mono),
+            dark_since: None,
+            is_account_known: false,
             user_lost_at: left.map(|left| left.since),
             user_seen_at: now.wall,
             last_trades: left.map_or_else(Default::default, |left| left.last),
+            sure_trades: left.map_or_else(Default::default, |left| left.last),
+            sure_at: now.wall,
             counts: Counters::default(),
         }
     }
@@ -298,6 +309,7 @@ impl Session {
         }
         let was_up = core::mem::replace(&mut self.is_up[link as usize], true);
         self.see_blindness(None);
+        self.see_darkness(None);
         Change { link: (!was_up).then_some((link, true)), ..Change::default() }
     }
 
@@ -324,9 +336,12 @@ impl Session {
             self.is_up[link as usize] = false;
             change.link = Some((link, false));
             match link {
-                Link::User => self.lose_user(),
+                Link::User => {
+                    self.lose_user();
+                    self.see_darkness(Some(now.mono));
+                }
                 Link::Public | Link::Market => self.see_blindness(Some(now.mono)),
-                Link::Order => {}
+                Link::Order => self.see_darkness(Some(now.mono)),
             }
         }
         change
@@ -348,12 +363,26 @@ impl Session {
         self.blind_since = if sees { None } else { self.blind_since.or(lost_at) };
     }
 
+    fn see_darkness(&mut self, lost_at: Option<MonoNs>) {
+        let hears = self.is_up[Link::User as usize] && self.is_up[Link::Order as usize];
+        self.dark_since = if hears { None } else { self.dark_since.or(lost_at) };
+    }
+
     /// A report: its trade id is known, and its order is heard of.
     pub fn reported(&mut self, report: &ExecutionReport) {
         if let Some(last) = self.last_trades.get_mut(report.symbol.index()) {
             *last = (*last).max(report.trade_id);
         }
         self.expected.reported(report.client_order_id, report.status.is_terminal());
+    }
+
+    /// A report made of what REST tells of a fill, or of an order's end.
+    pub fn made_up(&mut self, report: &ExecutionReport) {
+        let last = self.last_trades.get(report.symbol.index());
+        if report.last_qty.units() > 0 && last.is_some_and(|last| report.trade_id > *last) {
+            self.counts.count(Counter::FillMadeUp);
+        }
+        self.reported(report);
     }
 
     /// The venue acknowledged a request on the order link: the user stream must tell of it too.
@@ -454,6 +483,11 @@ impl Session {
         None
     }
 
+    /// Its settings, for a test that changes them on the way.
+    #[cfg(test)]
+    pub(crate) const fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
     /// Whether every connection that is pinged was, and has answered.
     #[cfg(test)]
     pub(crate) fn is_answered(&self) -> bool {

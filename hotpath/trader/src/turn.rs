@@ -295,7 +295,7 @@ impl Turn {
             ToHot::Reconciled(reconciliation) => {
                 crate::crash_point!("reconcile_told");
                 for report in &reconciliation.missed {
-                    self.session.reported(report);
+                    self.session.made_up(report);
                     self.apply(&Input::Report(report), WallNs(0));
                 }
                 self.apply(&Input::Reconciled(&reconciliation.truth), WallNs(0));
@@ -303,11 +303,7 @@ impl Turn {
                 self.tell(ToCold::Spent(ToHot::Reconciled(reconciliation)));
             }
             ToHot::NotReconciled => self.session.reconcile_failed(self.now),
-            ToHot::ListenKeyGone => {
-                for slot in Slot::all_of(Link::User) {
-                    self.lose(slot, LinkError::ListenKey);
-                }
-            }
+            ToHot::ListenKeyGone => self.lose_listen_key(),
             ToHot::Params(params) => self.apply(&Input::Params(&params), WallNs(0)),
             ToHot::Verdict(verdict) => self.apply(&Input::Verdict(&verdict), WallNs(0)),
             ToHot::DeadMan(is_set) => self.apply(&Input::DeadMan(is_set), WallNs(0)),

@@ -185,10 +185,8 @@ fn of_algo(cancel: &CancelAlgo) -> Params {
 /// # Errors
 /// If a symbol may still have an order of ours; the others were tried all the same.
 pub fn cancel_all(rest: &dyn Api, names: &[SymbolName], with_algos: bool) -> anyhow::Result<()> {
-    let results: Vec<anyhow::Result<()>> = names
-        .iter()
-        .map(|name| cancel_symbol(rest, &name.to_string(), with_algos))
-        .collect();
+    let results: Vec<anyhow::Result<()>> =
+        names.iter().map(|name| cancel_symbol(rest, &name.to_string(), with_algos)).collect();
     results.into_iter().collect()
 }
 

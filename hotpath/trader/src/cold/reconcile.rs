@@ -145,10 +145,36 @@ fn fills(
     from: &Missed,
     out: &mut Vec<ExecutionReport>,
 ) -> anyhow::Result<Option<TradeId>> {
+    let last = from.last.get(symbol.index()).copied().unwrap_or_default();
+    let trades = trades_after(rest, name, last, from.since)?;
+    let mut orders: Vec<OpenOrder> = Vec::new();
+    for trade in &trades {
+        if orders.iter().all(|order| order.venue_order_id != trade.venue_order_id) {
+            let id = trade.venue_order_id.0.to_string();
+            let params = [("symbol", name), ("orderId", id.as_str())];
+            orders.push(parse_order(&rest.signed("/fapi/v1/order", &params)?).context("order")?);
+        }
+    }
+    for (index, trade) in trades.iter().enumerate() {
+        let order = orders.iter().find(|order| order.venue_order_id == trade.venue_order_id);
+        if let Some(order) = order {
+            out.push(report(symbol, order, trade, &trades[index + 1..]));
+        }
+    }
+    Ok(trades.last().map(|trade| trade.trade_id))
+}
+
+/// Own trades after `last`, or from `since` on if there is none, page by page in the order of their
+/// ids.
+fn trades_after(
+    rest: &dyn Api,
+    name: &str,
+    last: TradeId,
+    since: WallNs,
+) -> anyhow::Result<Vec<UserTrade>> {
     // A trade id is exact; a time is for symbols that have not traded yet. Not both (PROTOCOL 3.6).
-    let last = from.last.get(symbol.index()).map_or(0, |id| id.0);
-    let (mut key, mut value) = match last {
-        0 => ("startTime", start_ms(rest, from.since)),
+    let (mut key, mut value) = match last.0 {
+        0 => ("startTime", start_ms(rest, since)),
         id => ("fromId", id + 1),
     };
     let mut trades: Vec<UserTrade> = Vec::new();
@@ -166,21 +192,24 @@ fn fills(
         anyhow::ensure!(page < PAGES_MAX, "userTrades of {name} has no end");
         (key, value) = ("fromId", newest.trade_id.0 + 1);
     }
-    let mut orders: Vec<OpenOrder> = Vec::new();
-    for trade in &trades {
-        if orders.iter().all(|order| order.venue_order_id != trade.venue_order_id) {
-            let id = trade.venue_order_id.0.to_string();
-            let params = [("symbol", name), ("orderId", id.as_str())];
-            orders.push(parse_order(&rest.signed("/fapi/v1/order", &params)?).context("order")?);
-        }
-    }
-    for (index, trade) in trades.iter().enumerate() {
-        let order = orders.iter().find(|order| order.venue_order_id == trade.venue_order_id);
-        if let Some(order) = order {
-            out.push(report(symbol, order, trade, &trades[index + 1..]));
-        }
-    }
-    Ok(trades.last().map(|trade| trade.trade_id))
+    Ok(trades)
+}
+
+/// The newest own trade of each symbol in the last minute: what is traded after it is news to a
+/// trader whose first account truth was asked for just before. Zero where there is none, so that a
+/// later look by time finds none either.
+///
+/// # Errors
+/// If an answer is missing.
+pub fn newest_trades(rest: &dyn Api, symbols: &[SymbolName]) -> anyhow::Result<Vec<TradeId>> {
+    let since = WallNs(rest.now().wall.0.saturating_sub(60_000_000_000));
+    symbols
+        .iter()
+        .map(|name| {
+            let trades = trades_after(rest, &name.to_string(), TradeId(0), since)?;
+            Ok(trades.last().map_or(TradeId(0), |trade| trade.trade_id))
+        })
+        .collect()
 }
 
 /// Where a look by time begins.

@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, Sender};
 use engine::Action;
 use schema::{
     ClientOrderId, Mark, OrderReply, OrderStatus, Price, Qty, RequestId, SymbolId, SymbolName,
-    VenueOrderId,
+    TradeId, VenueOrderId,
 };
 
 use super::api::{Api as _, Method, Security};
@@ -16,7 +16,7 @@ use super::deadman;
 use super::last_way::{self, Answer};
 use super::left::Left;
 use super::prices::prices;
-use super::reconcile::{reconcile, snapshot};
+use super::reconcile::{newest_trades, reconcile, snapshot};
 use super::rest::Rest;
 use super::start::{Listed, listing};
 use crate::config::Config;
@@ -93,6 +93,8 @@ pub(super) fn work(
     done: &Sender<Done>,
     mut left: Option<Left>,
 ) {
+    // What was traded before the first truth, which a later look by time must not find again.
+    let mut known: Vec<TradeId> = Vec::new();
     for job in todo {
         let result = match job {
             Job::Snapshot(symbol) => {
@@ -100,7 +102,14 @@ pub(super) fn work(
                 Done::Snapshot(symbol, snapshot(rest, symbol, name))
             }
             Job::Reconcile(missed) => {
-                let result = reconcile(rest, names, missed, left.as_ref());
+                let from = missed.map(|missed| missed.after(&known));
+                let mut result = reconcile(rest, names, from, left.as_ref());
+                if result.is_ok() && missed.is_none() && known.is_empty() {
+                    match newest_trades(rest, names) {
+                        Ok(newest) => known = newest,
+                        Err(error) => result = Err(error),
+                    }
+                }
                 if result.is_ok() {
                     left = None;
                 }

@@ -159,9 +159,10 @@ impl Session {
         // Once the account is known, every look at it looks for fills nobody told of too.
         let seen_at = self.is_account_known.then_some(self.user_seen_at);
         // If something was lost, what came behind it does not show where that began.
-        let is_lost = self.user_lost_at.is_some() && self.is_account_known;
+        let lost_at = self.user_lost_at.take();
+        let is_lost = lost_at.is_some() && self.is_account_known;
         let last = if is_lost { self.sure_trades } else { self.last_trades };
-        let missed = self.user_lost_at.take().or(seen_at);
+        let missed = lost_at.map(|at| if is_lost { at.min(self.sure_at) } else { at }).or(seen_at);
         self.asks.asked_trades = self.last_trades;
         self.asks.missed = missed.map(|since| Missed { since, last });
         Some(Ask::Reconcile(self.asks.missed))
@@ -201,8 +202,8 @@ impl Session {
         self.asks.missed = None;
         self.counts.count(Counter::Reconciled);
         self.is_account_known = true;
-        self.sure_trades = self.asks.asked_trades;
         let (_, asked_at) = self.asks.reconcile_asked_at;
+        (self.sure_trades, self.sure_at) = (self.asks.asked_trades, asked_at);
         if !self.is_up(Link::User) {
             // What is filled from then on is still to be made up for.
             self.user_lost_at = self.user_lost_at.or(Some(asked_at));

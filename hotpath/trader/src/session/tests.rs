@@ -381,14 +381,14 @@ fn what_was_missed_is_asked_for_from_the_last_event_before_the_loss() {
 #[test]
 fn after_a_loss_fills_are_asked_for_from_the_last_truth_on() {
     let mut rig = Rig::new(Settings::default());
-    rig.all_up(0);
     rig.session.reported(&report(1, OrderStatus::Filled, 41));
-    rig.asks(10);
-    rig.session.reconciled(at(20));
+    rig.all_up(0);
+    rig.asks(30_000);
+    rig.session.reconciled(at(30_020));
     rig.session.reported(&report(2, OrderStatus::Filled, 43));
     // The one between them may have been in it.
     rig.session.refused(place(Link::User, 0));
-    let missed = rig.asks(200).into_iter().find_map(|ask| match ask {
+    let missed = rig.asks(30_200).into_iter().find_map(|ask| match ask {
         Ask::Reconcile(missed) => missed,
         _ => None,
     });

@@ -74,8 +74,16 @@ impl Turn {
     pub(super) fn heed_code(&mut self, code: i32) {
         match code {
             -1_021 | -5_028 => self.tell(ToCold::Clock),
-            -1_013 | -1_111 | -4_005..=-4_001 | -4_016..=-4_013 | -4_023 | -4_024 | -4_131
-            | -4_140 | -4_141 | -4_164 => self.tell(ToCold::Listing),
+            -1_013
+            | -1_111
+            | -4_005..=-4_001
+            | -4_016..=-4_013
+            | -4_023
+            | -4_024
+            | -4_131
+            | -4_140
+            | -4_141
+            | -4_164 => self.tell(ToCold::Listing),
             _ => return,
         };
     }
@@ -97,6 +105,17 @@ impl Turn {
     pub(super) fn lose_orders(&mut self, error: LinkError) {
         if let Some(slot) = self.session.orders() {
             self.lose(slot, error);
+        }
+    }
+
+    /// The listen key ended: every user connection lives by it and falls silent.
+    #[cold]
+    pub(super) fn lose_listen_key(&mut self) {
+        if self.session.is_up(Link::User) {
+            self.parts.counters.count(Counter::ListenKeyLost);
+        }
+        for slot in Slot::all_of(Link::User) {
+            self.lose(slot, LinkError::ListenKey);
         }
     }
 

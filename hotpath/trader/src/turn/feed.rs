@@ -129,7 +129,7 @@ impl Turn {
             UserFrame::Account(update) => keys::account(update),
             UserFrame::Algo(update) => keys::algo(update),
             // The next dial asks for a new key; reconciliation finds what was missed.
-            UserFrame::ListenKeyExpired => return self.lose(slot, LinkError::ListenKey),
+            UserFrame::ListenKeyExpired => return self.lose_listen_key(),
             _ => return,
         };
         if !self.twice.pass(self.now.mono, slot.lane(), key) {

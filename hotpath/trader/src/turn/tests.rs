@@ -127,7 +127,8 @@ fn patient() -> Settings {
     const LONG_NS: u64 = 600_000_000_000;
     let patience =
         Patience { first_ns: LONG_NS, ticker_ns: LONG_NS, depth_ns: LONG_NS, mark_ns: LONG_NS };
-    Settings { patience, report_ns: LONG_NS, ping_ns: LONG_NS, ..Settings::default() }
+    let (answer_ns, report_ns, ping_ns) = (LONG_NS, LONG_NS, LONG_NS);
+    Settings { patience, answer_ns, report_ns, ping_ns, ..Settings::default() }
 }
 
 impl Rig {

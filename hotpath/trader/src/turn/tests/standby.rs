@@ -153,10 +153,12 @@ fn orders_leave_on_the_warm_connection_in_the_turn_the_active_one_dies() {
 
 #[test]
 fn a_silent_stream_is_replaced_while_the_other_carries_on() {
-    let mut settings = patient();
-    settings.patience.ticker_ns = 150 * MS;
-    let mut rig = Rig::twin(settings);
+    let mut rig = Rig::twin(patient());
     let silent = place(Link::Public, 1);
+    let ticks = rig.turn.ticks;
+    rig.tick(1_000);
+    rig.until("a tick", |turn| turn.ticks > ticks);
+    rig.turn.session.settings_mut().patience.ticker_ns = 2_000 * MS;
     let begun = Instant::now();
     let mut update = 1_000;
     while rig.turn.session.opened_at(silent).is_some() {
