@@ -376,15 +376,6 @@ impl Session {
         self.expected.reported(report.client_order_id, report.status.is_terminal());
     }
 
-    /// A report made of what REST tells of a fill, or of an order's end.
-    pub fn made_up(&mut self, report: &ExecutionReport) {
-        let last = self.last_trades.get(report.symbol.index());
-        if report.last_qty.units() > 0 && last.is_some_and(|last| report.trade_id > *last) {
-            self.counts.count(Counter::FillMadeUp);
-        }
-        self.reported(report);
-    }
-
     /// The venue acknowledged a request on the order link: the user stream must tell of it too.
     pub fn acknowledged(&mut self, now: Now, reply: &schema::OrderReply) {
         if reply.is_ok() && self.is_up[Link::User as usize] {

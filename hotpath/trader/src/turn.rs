@@ -295,8 +295,7 @@ impl Turn {
             ToHot::Reconciled(reconciliation) => {
                 crate::crash_point!("reconcile_told");
                 for report in &reconciliation.missed {
-                    self.session.made_up(report);
-                    self.apply(&Input::Report(report), WallNs(0));
+                    self.make_up(report);
                 }
                 self.apply(&Input::Reconciled(&reconciliation.truth), WallNs(0));
                 self.session.reconciled(self.now);

@@ -1,7 +1,7 @@
 //! Connections that come, change their part, and go.
 
 use engine::Input;
-use schema::{Counter, Link, WallNs};
+use schema::{Counter, ExecutionReport, Link, TradeId, WallNs};
 
 use super::Turn;
 use crate::cold::last_way::Answer;
@@ -86,6 +86,17 @@ impl Turn {
             | -4_164 => self.tell(ToCold::Listing),
             _ => return,
         };
+    }
+
+    /// A report made of what REST tells of a fill, or of an order's end.
+    pub(super) fn make_up(&mut self, report: &ExecutionReport) {
+        let duplicates = |turn: &Self| turn.parts.desk.engine.counters()[Counter::FillDuplicate];
+        let before = duplicates(self);
+        self.session.reported(report);
+        self.apply(&Input::Report(report), WallNs(0));
+        if report.trade_id > TradeId(0) && duplicates(self) == before {
+            self.parts.counters.count(Counter::FillMadeUp);
+        }
     }
 
     /// What became of a request that REST carried.
