@@ -6,6 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
 
+mod recording;
+
+use recording::{RECORD, REPLAY};
+pub(crate) use recording::{RecordArgs, ReplayArgs};
+
 const ABOUT: &str = "\
 Shrike trades USDⓈ-M futures with one pinned thread and sidecars around shared-memory rings. This \
 command runs it, looks into it and stops it.
@@ -57,6 +62,12 @@ pub(crate) enum Verb {
     /// Decode and print a ring, a newest-value segment or a recorded journal
     #[command(long_about = INSPECT)]
     Inspect(InspectArgs),
+    /// Keep everything a run took and said in a file
+    #[command(long_about = RECORD)]
+    Record(RecordArgs),
+    /// Run a recording again and compare every word
+    #[command(long_about = REPLAY)]
+    Replay(ReplayArgs),
     /// Name every mistake of a configuration file, with its line
     #[command(long_about = CHECK_CONFIG)]
     CheckConfig(CheckConfigArgs),
@@ -116,6 +127,9 @@ pub(crate) struct DemoArgs {
     /// Lines every two seconds instead of a screen (also when stdout is not a terminal)
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Keep everything the trader took and said in run.rec, for `shrike replay`
+    #[arg(long)]
+    pub(crate) record: bool,
     /// Leave the shared-memory segments in /dev/shm for `shrike inspect`
     #[arg(long)]
     pub(crate) keep: bool,
@@ -216,6 +230,9 @@ pub(crate) struct UpArgs {
     /// Configuration file, instead of --env
     #[arg(long, value_name = "FILE", conflicts_with = "environment")]
     pub(crate) config: Option<PathBuf>,
+    /// Keep everything the trader took and said in this file, for `shrike replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 const STATUS: &str = "\

@@ -66,6 +66,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         database: database(args, &dir),
         dir: dir.clone(),
         is_plain: args.plain,
+        is_recorded: args.record,
     };
     let mut session = Session::new(setup, stop)?;
     let started = session.start(&base);

@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::human;
 
+mod taken;
+
 /// A record's sequence number, kind, symbol, times and fields.
 pub(crate) fn to_json(seq: u64, record: &Record, info: &RunInfo) -> Value {
     let mut object = Map::new();
@@ -101,6 +103,7 @@ fn fields(record: &Record, info: &RunInfo) -> Result<Fields, BadRecord> {
         | Event::Bar(_)
         | Event::Timer(_)
         | Event::Link(..) => market_fields(record)?,
+        Event::Taken(input) => taken::fields(&input),
         Event::Stages(stages) => {
             let mut out: Fields =
                 vec![("client_order_id", stages.client_order_id.to_string().into())];

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line is wrong.
     Usage = 64,
+    /// The data in a file cannot be used.
+    Data = 65,
     /// There is no such instance, segment or file.
     NoInstance = 66,
     /// Something needed is not reachable: venue, database, a binary that is not built.
@@ -32,6 +34,7 @@ Exit codes:
    0  done, everything agrees
    1  done, but something failed or does not agree
   64  the command line is wrong
+  65  the data in a file cannot be used
   66  no such instance, segment or file
   69  something needed is not reachable (venue, database, a binary not built)
   75  busy, or no answer in time: trying again may help
@@ -94,6 +97,7 @@ mod tests {
             (Exit::Ok, 0),
             (Exit::Failed, 1),
             (Exit::Usage, 64),
+            (Exit::Data, 65),
             (Exit::NoInstance, 66),
             (Exit::Unavailable, 69),
             (Exit::Busy, 75),

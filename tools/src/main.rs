@@ -20,7 +20,9 @@ mod live;
 mod plans;
 mod process;
 mod reconcile;
+mod record;
 mod recording;
+mod replays;
 mod screen;
 mod siblings;
 mod sidecar;
@@ -81,6 +83,8 @@ fn run(verb: &Verb) -> Result<Exit, Failure> {
         Verb::Resume(args) => command::resume(args),
         Verb::CancelAll(args) => command::simple(args, CommandKind::CancelAll),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Record(args) => record::run(args),
+        Verb::Replay(args) => replays::run(args),
         Verb::CheckConfig(args) => check_config(args),
         Verb::Child(args) => process::become_child(args),
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::ledger::database::is_postgres;
 use crate::process::Plan;
 use crate::siblings;
@@ -50,6 +50,19 @@ pub(crate) fn persist(
     }
     let env = url.map(|url| ("DATABASE_URL", url.into())).into_iter().collect();
     Ok(Plan { name: "persist", program: siblings::find("persist")?, args, env, nice: SIDECAR_NICE })
+}
+
+/// The recorder; it waits for the trader.
+///
+/// # Errors
+/// The path of this program is not known.
+pub(crate) fn record(instance: &str, out: &Path) -> Result<Plan, Failure> {
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::new(Exit::Unavailable, format!("the path of shrike: {error}"), "")
+    })?;
+    let mut args = arguments(&["record", "--instance", instance, "--wait", "--out"]);
+    args.push(out.into());
+    Ok(Plan { name: "record", program, args, env: vec![], nice: SIDECAR_NICE })
 }
 
 /// metrics.

@@ -40,6 +40,9 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     say(&format!("instance {}, configuration {}", settings.instance, config.display()));
     let mut trader = Process::start(&plans::trader(&config)?, &sink)?;
     let mut sidecars = sidecars(&settings, &sink)?;
+    if let Some(out) = &args.record {
+        sidecars.push(Sidecar::start(plans::record(&settings.instance, out)?, &sink)?);
+    }
     let ended = loop {
         if stop.asked() {
             break None;

@@ -39,6 +39,8 @@ const TRADER_STOP: Duration = Duration::from_secs(30);
 const PERSIST_STOP: Duration = Duration::from_secs(60);
 /// Everything else ends in this time.
 const OTHER_STOP: Duration = Duration::from_secs(15);
+/// Where everything the trader took and said is kept.
+const RECORDING_FILE: &str = "run.rec";
 /// Log lines kept for the screen.
 const LOG_LINES: usize = 64;
 
@@ -68,6 +70,8 @@ pub(super) struct Setup {
     pub(super) dir: PathBuf,
     /// Lines instead of a screen.
     pub(super) is_plain: bool,
+    /// Whether everything is kept for a replay.
+    pub(super) is_recorded: bool,
 }
 
 /// A run in progress.
@@ -149,6 +153,11 @@ impl Session {
             finished_ms: None,
         }
         .write(&self.setup.dir)?;
+        if self.setup.is_recorded {
+            let out = self.setup.dir.join(RECORDING_FILE);
+            let plan = plans::record(&self.setup.instance, &out)?;
+            self.sidecars.push(Sidecar::start(plan, &self.sink)?);
+        }
         self.phase("starting the trader");
         self.trader = Some(Process::start(&plans::trader(&config)?, &self.sink)?);
         let logs = self.setup.dir.join("log");
@@ -452,7 +461,7 @@ impl Session {
 /// Writes each child's lines to a file of its own and keeps the newest for the screen.
 fn sink(setup: &Setup, log: Arc<Mutex<VecDeque<String>>>) -> Result<Sink, Failure> {
     let mut files = vec![];
-    for name in ["shrike", "venue", "trader", "persist", "metrics"] {
+    for name in ["shrike", "venue", "trader", "persist", "metrics", "record"] {
         let path = setup.dir.join("log").join(format!("{name}.out"));
         let file = File::create(&path).map_err(|error| Failure::file(&path, &error))?;
         files.push((name, Mutex::new(file)));

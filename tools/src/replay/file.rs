@@ -102,10 +102,39 @@ impl From<io::Error> for FileError {
     }
 }
 
+/// Where an old recording ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// Last sequence number of the journal; zero if none.
+    pub journal: u64,
+    /// Start and last sequence number of the market ring; zeros if none.
+    pub market: (u32, u64),
+}
+
+impl Tail {
+    fn follow(&mut self, chunk: &Chunk) {
+        let (stream, epoch, last) = match chunk {
+            Chunk::Run { .. } => return,
+            Chunk::Records { stream, epoch, first, records } => {
+                (*stream, *epoch, first.saturating_add(records.len() as u64).saturating_sub(1))
+            }
+            Chunk::Gap { stream, epoch, first, count } => {
+                (*stream, *epoch, first.saturating_add(*count).saturating_sub(1))
+            }
+        };
+        match stream {
+            Stream::Journal => self.journal = last,
+            Stream::Market => self.market = (epoch, last),
+        }
+    }
+}
+
 /// Writes a recording.
 #[derive(Debug)]
 pub struct Writer {
     file: File,
+    /// The last sequence number of each ring in an old file, with the start of the market ring.
+    tail: Tail,
     /// What is written next, so that a chunk is one write.
     buffer: Vec<u8>,
 }
@@ -119,18 +148,26 @@ impl Writer {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         let length = file.metadata()?.len();
+        let mut tail = Tail::default();
         if length == 0 {
             file.write_all(MAGIC)?;
             file.write_all(&LAYOUT_HASH.to_le_bytes())?;
             file.sync_all()?;
         } else {
             let mut reader = Reader::new(BufReader::new(file.try_clone()?))?;
-            while reader.next_chunk()?.is_some() {}
+            while let Some(chunk) = reader.next_chunk()? {
+                tail.follow(&chunk);
+            }
             let whole = reader.position();
             file.set_len(whole)?;
             file.seek(SeekFrom::Start(whole))?;
         }
-        Ok(Self { file, buffer: Vec::new() })
+        Ok(Self { file, tail, buffer: Vec::new() })
+    }
+
+    /// Where the old recording ended.
+    pub const fn tail(&self) -> Tail {
+        self.tail
     }
 
     /// Adds a chunk; [`Self::sync`] brings it to the disk.
@@ -243,7 +280,8 @@ impl<R: Read> Reader<R> {
             self.torn = length as u64;
             return Ok(None);
         }
-        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let word =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (raw_bytes, packed_bytes) = (word(24) as usize, word(28) as usize);
         let is_head = head[..4] == *CHUNK_MAGIC
             && raw_bytes <= RAW_BYTES_MAX
@@ -317,7 +355,8 @@ fn decode(head: &[u8; HEAD_BYTES], packed: &[u8], raw_bytes: usize) -> Option<Ch
                 return None;
             }
             let record = |bytes| Record::read_from_bytes(bytes).ok();
-            let records = raw.chunks_exact(size_of::<Record>()).map(record).collect::<Option<_>>()?;
+            let records =
+                raw.chunks_exact(size_of::<Record>()).map(record).collect::<Option<_>>()?;
             Chunk::Records { stream, epoch, first, records }
         }
         2 => {

@@ -168,7 +168,8 @@ impl<S: Source> Player<S> {
         };
         if number <= self.last {
             // No input of the engine has this number: a record the trader added.
-            self.skipped += (self.take_journal(number).len() + self.take_market(number).len()) as u64;
+            self.skipped +=
+                (self.take_journal(number).len() + self.take_market(number).len()) as u64;
             return self.next_step();
         }
         if number != self.last + 1 {
@@ -205,19 +206,9 @@ impl<S: Source> Player<S> {
             Err(error) => return self.give_up(Gap::Unread(number, error)),
         };
         let head = records[0];
-        let now = Now {
-            mono: MonoNs(head.at_ns),
-            wall: WallNs(offset.wrapping_add(head.at_ns as i64)),
-        };
-        Step::Taken(Box::new(Taking {
-            number,
-            now,
-            input,
-            head,
-            said,
-            stages,
-            is_cut: may_be_cut,
-        }))
+        let now =
+            Now { mono: MonoNs(head.at_ns), wall: WallNs(offset.wrapping_add(head.at_ns as i64)) };
+        Step::Taken(Box::new(Taking { number, now, input, head, said, stages, is_cut: may_be_cut }))
     }
 
     /// Whether nothing more of this start follows.
@@ -364,9 +355,8 @@ impl<S: Source> Player<S> {
             self.skipped += 1;
         }
         (self.offset, self.last) = (None, 0);
-        let [build, config] = texts.map(|(text, is_whole)| {
-            String::from_utf8(text).ok().filter(|_| is_whole)
-        });
+        let [build, config] =
+            texts.map(|(text, is_whole)| String::from_utf8(text).ok().filter(|_| is_whole));
         let (Some(build), Some(config)) = (build, config) else {
             return Ok(Step::Gap(Gap::NoSettings));
         };

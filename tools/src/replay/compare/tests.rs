@@ -110,10 +110,8 @@ pub(crate) fn trade(epoch: u32, ticks: u64, tape: &mut Tape) {
     let config = config(epoch);
     let boot = Event::Boot(BootEpoch(epoch), WallNs(WALL)).to_record();
     tape.journal.push(boot);
-    let texts = [
-        (BlobKind::Build, engine::tape::BUILD.to_owned()),
-        (BlobKind::Config, config.to_text()),
-    ];
+    let texts =
+        [(BlobKind::Build, engine::tape::BUILD.to_owned()), (BlobKind::Config, config.to_text())];
     for (what, text) in texts {
         let blobs = Blob::of(what, text.as_bytes());
         tape.journal.extend(blobs.map(|blob| Event::Taken(Taken::Blob(blob)).to_record()));
