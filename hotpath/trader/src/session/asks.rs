@@ -136,7 +136,8 @@ impl Session {
         // While fills cannot be missed meanwhile; or, when that lasts, because REST is all there is.
         let is_dark =
             self.dark_since.is_some_and(|at| now.mono.since(at) >= self.settings.fallback_ns);
-        if !is_dark && !(self.is_up(Link::User) && self.is_up(Link::Order)) {
+        let hears = self.is_up(Link::User) && self.is_up(Link::Order);
+        if !(hears || is_dark) {
             return None;
         }
         let (last, _) = self.asks.reconcile_asked_at;
