@@ -222,3 +222,121 @@ fn cancel_symbol(rest: &dyn Api, name: &str, with_algos: bool) -> anyhow::Result
     anyhow::ensure!(left == 0, "{left} orders of {name} are still open");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use engine::Now;
+    use schema::{BootEpoch, MonoNs, StrategyId, WallNs};
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_800_000_000_000;
+    type Said = Result<&'static str, fn() -> CallError>;
+
+    /// A venue that always says the same, and what it was asked.
+    struct Venue {
+        says: Said,
+        asked: RefCell<Vec<(Method, String, Vec<String>)>>,
+    }
+
+    impl Api for Venue {
+        fn call(
+            &self,
+            method: Method,
+            path: &str,
+            params: &[(&str, &str)],
+            _: Security,
+        ) -> Result<Vec<u8>, CallError> {
+            let params = params.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            self.asked.borrow_mut().push((method, path.to_owned(), params));
+            self.says.map(|body| body.as_bytes().to_vec()).map_err(|error| error())
+        }
+        fn now(&self) -> Now {
+            Now { mono: MonoNs(1), wall: WallNs(NOW_MS * 1_000_000) }
+        }
+    }
+
+    fn ask(says: Said) -> (Answer, Vec<(Method, String, Vec<String>)>) {
+        let names = [SymbolName::new(b"BTCUSDT").expect("short")];
+        let order = OrderRef {
+            symbol: SymbolId(0),
+            client_order_id: ClientOrderId::new(BootEpoch(7), StrategyId::TEST, 3),
+            venue_order_id: VenueOrderId(0),
+        };
+        let venue = Venue { says, asked: RefCell::default() };
+        let answer = carry(&venue, &names, &Action::Status(order, RequestId(9)));
+        (answer, venue.asked.into_inner())
+    }
+
+    const BODY: &str = r#"{"orderId":12,"symbol":"BTCUSDT","status":"PARTIALLY_FILLED",
+        "clientOrderId":"someone","price":"100.1","origQty":"1.000","executedQty":"0.250"}"#;
+
+    #[test]
+    fn an_answer_reads_as_if_a_connection_had_brought_it() {
+        let (answer, asked) = ask(Ok(BODY));
+        let Answer::Reply(reply) = answer else { panic!("{answer:?}") };
+        assert_eq!((reply.request_id, reply.status, reply.code), (RequestId(9), 200, 0));
+        assert_eq!(reply.order_status, OrderStatus::PartiallyFilled);
+        assert_eq!(reply.venue_order_id, VenueOrderId(12));
+        assert_eq!(reply.cum_qty, Qty::parse(b"0.25").expect("a number"));
+        let [(method, path, params)] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!((*method, path.as_str()), (Method::Get, "/fapi/v1/order"));
+        let id = ClientOrderId::new(BootEpoch(7), StrategyId::TEST, 3);
+        assert_eq!(params, &["symbol=BTCUSDT".to_owned(), format!("origClientOrderId={id}")]);
+    }
+
+    fn refused(status: u16, code: i32, retry_after: Option<Duration>) -> CallError {
+        CallError::Venue { status, code, message: String::new(), retry_after }
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_status_and_code_and_when_to_come_back() {
+        let (answer, _) = ask(Err(|| refused(429, -1003, Some(Duration::from_secs(7)))));
+        let Answer::Reply(reply) = answer else { panic!("{answer:?}") };
+        assert_eq!((reply.status, reply.code), (429, -1003));
+        assert_eq!(reply.retry_after_ms, NOW_MS + 7_000);
+        let (answer, _) = ask(Err(|| refused(503, 0, None)));
+        let Answer::Reply(reply) = answer else { panic!("{answer:?}") };
+        assert_eq!((reply.status, reply.code, reply.retry_after_ms), (503, 0, 0));
+    }
+
+    #[test]
+    fn without_a_readable_answer_the_outcome_is_unknown() {
+        let says: [Said; 4] = [
+            Err(|| CallError::Wire("reset".to_owned())),
+            Err(|| CallError::Held { wait: Duration::from_secs(1) }),
+            Ok("<html>"),
+            Ok(""),
+        ];
+        for says in says {
+            assert_eq!(ask(says).0, Answer::Unknown(RequestId(9)));
+        }
+    }
+
+    #[test]
+    fn cancel_all_leaves_orders_of_other_people_alone() {
+        let names = [SymbolName::new(b"BTCUSDT").expect("short")];
+        let deleted = |says: &'static str| -> Vec<String> {
+            let venue = Venue { says: Ok(says), asked: RefCell::default() };
+            let _ = cancel_all(&venue, &names, false);
+            let asked = venue.asked.into_inner().into_iter();
+            asked
+                .filter(|(method, ..)| *method == Method::Delete)
+                .map(|(_, path, _)| path)
+                .collect()
+        };
+        assert_eq!(deleted("[]"), ["/fapi/v1/allOpenOrders"]);
+        let order = concat!(
+            r#"[{"orderId":7,"symbol":"BTCUSDT","status":"NEW","clientOrderId":"web_1","#,
+            r#""price":"100.0","avgPrice":"0","origQty":"1.000","executedQty":"0","#,
+            r#""cumQuote":"0","timeInForce":"GTC","type":"LIMIT","reduceOnly":false,"#,
+            r#""closePosition":false,"side":"BUY","positionSide":"BOTH","stopPrice":"0","#,
+            r#""workingType":"CONTRACT_PRICE","priceProtect":false,"origType":"LIMIT","#,
+            r#""time":1,"updateTime":1}]"#
+        );
+        assert_eq!(deleted(order), Vec::<String>::new());
+    }
+}

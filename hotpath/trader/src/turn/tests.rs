@@ -19,6 +19,7 @@ use crate::net::{Target, dial};
 use crate::queues::{LOG_ENTRIES, MESSAGES, Reconciliation, Slot};
 use crate::stand_in::{Peer, StandIn};
 
+mod by_rest;
 mod standby;
 
 thread_local! {
@@ -117,7 +118,7 @@ pub(crate) fn engine() -> Engine {
         params: engine::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
         require_verdict: false,
-        safety: engine::Safety::default(),
+        safety: engine::Safety { last_way_ns: 20_000_000, ..engine::Safety::default() },
     })
     .expect("usable settings")
 }
