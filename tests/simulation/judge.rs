@@ -1,0 +1,444 @@
+//! What must never be so, judged from what the world knows, after every event.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backtest::{AccountId, Exchange, OrderKey};
+use engine::{Engine, Input, Now};
+use schema::{
+    ClientOrderId, CommandKind, DepthHead, ExecType, ExecutionReport, Link, MonoNs, OrderStatus,
+    SYMBOLS_MAX, Side, SymbolId, TradeId, TradingState,
+};
+use serde_json::Value;
+
+use crate::network::MS;
+use crate::setup::{ACK_NS, FEED_AGE_NS, Setup};
+
+/// The trader's account at the venue.
+pub(crate) const ACCOUNT: AccountId = AccountId(0);
+/// What timers of 100 ms and flights add to the engine's own limits.
+const SLACK_NS: u64 = 150 * MS;
+/// A gap that the other connection has not made up for by now is one.
+const GAP_NS: u64 = 2_500 * MS;
+/// A wall clock that moved by more is a jump.
+const JUMP_NS: i64 = 600 * MS as i64;
+
+/// What is known of one symbol, by the judge's own book-keeping.
+#[derive(Debug, Default)]
+struct Model {
+    qty: i64,
+    seen: BTreeSet<i64>,
+    floor: i64,
+    heard_at: Option<u64>,
+    /// The last diff of the chain, and the diffs beyond it by their first id.
+    tail: Option<u64>,
+    beyond: BTreeMap<u64, (u64, u64, u64)>,
+}
+
+/// The judge.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    pub(crate) failure: Option<(&'static str, String)>,
+    symbols: Vec<Model>,
+    /// Venue order ids by client order id: a second one is a second order.
+    placed: BTreeMap<String, i64>,
+    /// Places that left and of which nothing definite is known, by request id.
+    requests: BTreeMap<u64, (String, u64)>,
+    unanswered: BTreeMap<String, u64>,
+    ids: BTreeSet<String>,
+    states: BTreeMap<ClientOrderId, OrderStatus>,
+    /// Truth was lost then and not told since.
+    lost_at: Option<u64>,
+    last: Option<Now>,
+    is_killed: bool,
+    is_halted: bool,
+    is_pressed: bool,
+    lies_told: u32,
+    /// Somebody else trades too: the venue's worst case is not ours alone.
+    pub(crate) is_disturbed: bool,
+    pub(crate) orders_sent: u64,
+    pub(crate) made_up: u64,
+    pub(crate) held: u64,
+    pub(crate) held_made_up: u64,
+    pub(crate) adopted: u64,
+    pub(crate) expired_by_venue: u64,
+}
+
+impl Judge {
+    pub(crate) fn new(symbols: usize) -> Self {
+        let symbols = (0..symbols).map(|_| Model::default()).collect();
+        Self { symbols, ..Self::default() }
+    }
+
+    /// Something is so that must not be; the first finding stands.
+    pub(crate) fn fail(&mut self, what: &'static str, why: String) {
+        self.failure.get_or_insert((what, why));
+    }
+
+    /// A trader starts and knows nothing.
+    pub(crate) fn started(&mut self, now_ns: u64) {
+        for model in &mut self.symbols {
+            *model = Model::default();
+        }
+        self.states.clear();
+        self.requests.clear();
+        self.unanswered.clear();
+        self.lost_at = Some(now_ns);
+        self.last = None;
+        // The kill switch and a halt are another's to keep (guard, the operator): not these tests'.
+        (self.is_killed, self.is_halted, self.is_pressed) = (false, false, false);
+    }
+
+    pub(crate) fn died(&mut self, now_ns: u64) {
+        self.lost_at = Some(now_ns);
+    }
+
+    /// Our clock was set right.
+    pub(crate) fn clock_set(&mut self, now_ns: u64) {
+        self.lost_at = self.lost_at.or(Some(now_ns)).filter(|_| false);
+    }
+
+    pub(crate) fn journal_used(&mut self, used: u64) {
+        self.is_pressed = used > 750;
+    }
+
+    /// Whether the trader knew of a fill.
+    pub(crate) fn is_seen(&self, report: &ExecutionReport) -> bool {
+        self.symbols
+            .get(report.symbol.index())
+            .is_some_and(|model| model.seen.contains(&report.trade_id.0))
+    }
+
+    fn book(&mut self, symbol: SymbolId, id: TradeId, side: Side, qty: i64) {
+        let Some(model) = self.symbols.get_mut(symbol.index()) else { return };
+        if id.0 > model.floor && model.seen.insert(id.0) {
+            model.qty += qty * side.sign();
+        }
+    }
+
+    /// An input is about to be taken: what it says is known from now on.
+    pub(crate) fn before(&mut self, _: &Engine, now: Now, input: &Input<'_>) {
+        let at = now.mono.0;
+        if let Some(last) = self.last {
+            let wall = now.wall.0 - last.wall.0;
+            let mono = at as i64 - last.mono.0 as i64;
+            if (wall - mono).abs() > JUMP_NS {
+                self.lost_at = Some(at);
+            }
+        }
+        self.last = Some(now);
+        let heard = match input {
+            Input::BookTicker(ticker) => Some(ticker.symbol),
+            Input::Depth(head, _) => Some(head.symbol),
+            Input::Report(report) => {
+                self.unanswered.remove(&report.client_order_id.to_string());
+                let is_fill = matches!(report.exec_type, ExecType::Trade | ExecType::Calculated);
+                if is_fill && report.last_qty.units() > 0 && report.trade_id.0 > 0 {
+                    let qty = report.last_qty.units();
+                    self.book(report.symbol, report.trade_id, report.side, qty);
+                }
+                None
+            }
+            Input::TradeLite(lite) => {
+                self.unanswered.remove(&lite.client_order_id.to_string());
+                if lite.last_qty.units() > 0 {
+                    self.book(lite.symbol, lite.trade_id, lite.side, lite.last_qty.units());
+                }
+                None
+            }
+            Input::Reply(reply) => {
+                let is_unknown =
+                    reply.status >= 500 || matches!(reply.code, -1_000 | -1_006 | -1_007);
+                if let Some((id, _)) = self.requests.remove(&reply.request_id.0)
+                    && !is_unknown
+                {
+                    self.unanswered.remove(&id);
+                }
+                None
+            }
+            Input::Link(Link::User | Link::Order, false) => {
+                self.lost_at = Some(at);
+                None
+            }
+            Input::Link(Link::Public, false) => {
+                for model in &mut self.symbols {
+                    (model.tail, model.heard_at) = (None, None);
+                    model.beyond.clear();
+                }
+                None
+            }
+            Input::Verdict(verdict) => {
+                self.is_killed |= verdict.killed != 0;
+                None
+            }
+            _ => None,
+        };
+        if let Some(model) = heard.and_then(|symbol| self.symbols.get_mut(symbol.index())) {
+            model.heard_at = Some(at);
+        }
+    }
+
+    /// An input was taken.
+    pub(crate) fn after(&mut self, engine: &Engine, now: Now, input: &Input<'_>, is_lie: bool) {
+        match input {
+            Input::Command(command) => match command.kind {
+                CommandKind::Halt => self.is_halted = engine.state() == TradingState::Halted,
+                CommandKind::Resume | CommandKind::Flatten => self.is_halted = false,
+                _ => {}
+            },
+            Input::Reconciled(truth) => {
+                let is_younger = self.lost_at.is_none_or(|at| truth.requested_at.0 >= at);
+                if truth.is_complete && is_younger {
+                    self.lost_at = None;
+                }
+                self.adopted += u64::from(engine.orders().live().any(|(_, order)| {
+                    !order.is_external && order.id.epoch() != engine.orders().epoch()
+                }));
+                for (index, model) in self.symbols.iter_mut().enumerate() {
+                    let ours = engine.position(SymbolId(index as u16)).qty().units();
+                    let told = truth.positions[index].qty.units();
+                    if ours == model.qty || ours != told {
+                        continue;
+                    }
+                    if is_lie && self.lies_told == 0 && model.qty != 0 && told == 0 {
+                        let why = "an empty account told once was believed".to_owned();
+                        self.failure.get_or_insert(("I3", why));
+                    }
+                    model.qty = told;
+                    model.floor = model.floor.max(truth.last_trades[index].0);
+                }
+                self.lies_told = if is_lie { self.lies_told + 1 } else { 0 };
+            }
+            Input::Report(report) if report.exec_type == ExecType::Canceled => {
+                let is_ours = engine.orders().find(
+                    report.symbol,
+                    report.client_order_id,
+                    report.venue_order_id,
+                );
+                let was_asked = is_ours.is_some_and(|handle| {
+                    engine.orders().get(handle).cancel != engine::orders::Cancel::No
+                });
+                self.expired_by_venue += u64::from(is_ours.is_some() && !was_asked);
+            }
+            _ => {}
+        }
+        for (index, model) in self.symbols.iter().enumerate() {
+            let ours = engine.position(SymbolId(index as u16)).qty().units();
+            if ours != model.qty {
+                let why = format!("position {ours}, but the fills told make {}", model.qty);
+                return self.fail("I5", why);
+            }
+        }
+        self.watch_states(engine);
+        let _ = now;
+    }
+
+    /// I6: what the venue said of an order only moves forward.
+    fn watch_states(&mut self, engine: &Engine) {
+        let orders = engine.orders();
+        for (_, order) in orders.live().filter(|(_, order)| order.id != ClientOrderId::NONE) {
+            let before = self.states.insert(order.id, order.venue_status);
+            if let Some(before) = before
+                && rank(before) > rank(order.venue_status)
+            {
+                let why =
+                    format!("order {} went from {before} to {}", order.id, order.venue_status);
+                return self.fail("I6", why);
+            }
+        }
+        if self.states.len() > orders.live_count() {
+            for (id, status) in &mut self.states {
+                if status.is_terminal() {
+                    continue;
+                }
+                let found = (0..self.symbols.len()).find_map(|index| {
+                    orders.find(SymbolId(index as u16), *id, schema::VenueOrderId(0))
+                });
+                if let Some(handle) = found {
+                    *status = orders.get(handle).venue_status;
+                }
+            }
+        }
+    }
+
+    /// A diff came on a connection, whatever becomes of it.
+    pub(crate) fn diff(&mut self, head: &DepthHead, now: Now) {
+        let Some(model) = self.symbols.get_mut(head.symbol.index()) else { return };
+        let (first, last, previous) =
+            (head.first_update_id, head.last_update_id, head.previous_update_id);
+        let had_beyond = !model.beyond.is_empty();
+        match model.tail {
+            None => model.tail = Some(last),
+            Some(tail) if last <= tail => {}
+            Some(_) => {
+                model.beyond.entry(first).or_insert((last, previous, now.mono.0));
+            }
+        }
+        model.advance();
+        self.held_made_up += u64::from(had_beyond && model.beyond.is_empty());
+    }
+
+    /// A snapshot is handed to the engine.
+    pub(crate) fn snapshot(&mut self, head: &DepthHead) {
+        let Some(model) = self.symbols.get_mut(head.symbol.index()) else { return };
+        if model.tail.is_none_or(|tail| head.last_update_id >= tail) || !model.beyond.is_empty() {
+            // It and what follows make the chain anew.
+            let newest = model.beyond.values().map(|(last, ..)| *last).max();
+            model.tail = newest.or(Some(head.last_update_id)).max(model.tail);
+            model.beyond.clear();
+        }
+    }
+
+    /// A request leaves: may it?
+    pub(crate) fn leaves(
+        &mut self,
+        engine: &Engine,
+        now: Now,
+        input: &Input<'_>,
+        text: &str,
+        banned_until: u64,
+    ) {
+        let at = now.mono.0;
+        let Ok(request) = serde_json::from_str::<Value>(text) else {
+            return self.fail("I1", format!("a request that is not JSON: {text}"));
+        };
+        if at < banned_until {
+            self.fail("I3", format!("sent while the venue banned: {text}"));
+        }
+        let params = &request["params"];
+        let text_of = |key: &str| params[key].as_str().unwrap_or_default().to_owned();
+        let number = request["id"].as_str().and_then(|id| id.parse().ok());
+        let number = number.or(request["id"].as_u64()).unwrap_or_default();
+        let method = request["method"].as_str().unwrap_or_default();
+        let id = match method {
+            "order.place" => text_of("newClientOrderId"),
+            _ => text_of("origClientOrderId"),
+        };
+        self.requests.insert(number, (id.clone(), at));
+        if method != "order.place" {
+            return;
+        }
+        self.orders_sent += 1;
+        let is_new = self.ids.insert(id.clone());
+        self.unanswered.entry(id.clone()).or_insert(at);
+        if params["reduceOnly"] == "true" || params["reduceOnly"] == true {
+            return;
+        }
+        let answers = matches!(input, Input::Reply(_) | Input::SendFailed(_) | Input::Link(..));
+        if is_new && answers {
+            self.fail("I1", format!("an answer made a new order: {text}"));
+        }
+        let symbol = engine.symbols().position(|name| name.as_str() == text_of("symbol"));
+        let Some(index) = symbol else { return };
+        let held = self.symbols[index].qty;
+        let is_buy = params["side"] == "BUY";
+        let qty = schema::parse_decimal(text_of("quantity").as_bytes()).unwrap_or(i64::MAX);
+        let reduces = held != 0 && (held < 0) == is_buy && qty <= held.abs();
+        if !reduces {
+            self.judge_risk(engine, at, index, &id);
+        }
+    }
+
+    /// Whether risk may be added now.
+    fn judge_risk(&mut self, engine: &Engine, at: u64, index: usize, id: &str) {
+        let model = &self.symbols[index];
+        let silent_ns = model.heard_at.map_or(u64::MAX, |heard| at.saturating_sub(heard));
+        let gap = model.beyond.values().map(|(_, _, since)| *since).min();
+        let doubtful = self
+            .unanswered
+            .iter()
+            .find(|(other, since)| *other != id && at > *since + ACK_NS + SLACK_NS);
+        let why = if self.is_killed {
+            return self.fail("I11", format!("order {id} left after the kill"));
+        } else if self.is_halted {
+            "a person halted".to_owned()
+        } else if self.is_pressed {
+            "the journal is nearly full".to_owned()
+        } else if let Some(lost_at) = self.lost_at {
+            format!("truth was lost at {lost_at} and not told since")
+        } else if silent_ns > FEED_AGE_NS + SLACK_NS {
+            format!("nothing of the market was heard for {} ms", silent_ns / MS)
+        } else if gap.is_some_and(|since| at > since + GAP_NS) {
+            "the book has a gap".to_owned()
+        } else if let Some((other, since)) = doubtful {
+            format!("nothing is known of order {other}, sent {} ms ago", (at - since) / MS)
+        } else if engine.state() != TradingState::Armed {
+            format!("the state is {}", engine.state())
+        } else {
+            return;
+        };
+        self.fail("I3", format!("order {id} added risk although {why}"));
+    }
+
+    /// A request was carried out at the venue, or not.
+    pub(crate) fn at_venue(&mut self, exchange: &Exchange, setup: &Setup, text: &str) {
+        let is_place = text.contains("\"order.place\"");
+        if !is_place && !text.contains("\"order.modify\"") {
+            return;
+        }
+        let Ok(request) = serde_json::from_str::<Value>(text) else { return };
+        let params = &request["params"];
+        let Some(symbol) = exchange.symbol(params["symbol"].as_str().unwrap_or_default()) else {
+            return;
+        };
+        if is_place && let Some(id) = params["newClientOrderId"].as_str() {
+            let key = OrderKey::client(id);
+            if let Ok(order) = exchange.status(ACCOUNT, symbol, &key) {
+                let first = *self.placed.entry(id.to_owned()).or_insert(order.order_id);
+                if first != order.order_id {
+                    let why = format!("id {id} is on two orders: {first} and {}", order.order_id);
+                    self.fail("I1", why);
+                }
+            }
+        }
+        if self.is_disturbed {
+            return;
+        }
+        let rows = exchange.positions(ACCOUNT);
+        let Some(row) = rows.get(symbol.index()) else { return };
+        let mut worst = [row.qty.units(), -row.qty.units()];
+        for order in exchange.open_orders(ACCOUNT, Some(symbol)) {
+            if !order.reduce_only {
+                let leaves = order.qty.units() - order.executed_qty.units();
+                worst[usize::from(order.side == Side::Sell)] += leaves;
+            }
+        }
+        let limit = setup.symbols[symbol.index()].limits.position_max.units();
+        if worst.iter().any(|worst| *worst > limit) {
+            let why =
+                format!("worst cases {worst:?} of {} at the venue, limit {limit}", row.symbol_name);
+            self.fail("I2", why);
+        }
+    }
+}
+
+impl Model {
+    /// Follows the chain as far as it goes.
+    fn advance(&mut self) {
+        while let (Some(tail), Some(entry)) = (self.tail, self.beyond.first_entry()) {
+            let (last, previous, _) = *entry.get();
+            if previous > tail {
+                return;
+            }
+            entry.remove();
+            self.tail = Some(tail.max(last));
+        }
+    }
+}
+
+/// How far a state is on its way (RELIABILITY I6); all ends are equal, and `Rejected` is only what
+/// the trader concludes, which the venue may correct.
+const fn rank(status: OrderStatus) -> u8 {
+    match status {
+        OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown => 0,
+        OrderStatus::Rejected => 1,
+        OrderStatus::New | OrderStatus::NewInsurance | OrderStatus::NewAdl => 2,
+        OrderStatus::PartiallyFilled => 3,
+        OrderStatus::Filled
+        | OrderStatus::Canceled
+        | OrderStatus::Expired
+        | OrderStatus::ExpiredInMatch => 4,
+    }
+}
+
+const _: () = assert!(SYMBOLS_MAX >= 2);
+const _: MonoNs = MonoNs(0);

@@ -1,0 +1,431 @@
+//! The world of one run: a clock, a queue of what will happen, venue, network and trader.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use engine::Now;
+use schema::{MonoNs, Record, SymbolId, WallNs};
+use trader::queues::Slot;
+use venue::{Inline, Sent};
+
+use crate::judge::Judge;
+use crate::network::{Fate, Line, MS, Way, Wire};
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::setup::{START_MS, Setup};
+use crate::side::Side;
+use crate::sites::{Site, Sites};
+use crate::tape::Tape;
+
+/// Between two ticks of trader and fate.
+const TICK_NS: u64 = 100 * MS;
+/// Simulated time after which everything must agree again.
+const HEAL_NS: u64 = 30_000 * MS;
+/// Lines of the trace kept for a failure.
+const TRACE_KEPT: usize = 40;
+
+/// Something that will happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A text reaches the trader.
+    ToTrader(Wire, String),
+    /// A text that cannot be read reaches the trader.
+    Garbled(Wire),
+    /// A text reaches the venue.
+    ToVenue(Wire, String),
+    /// A ping reaches the venue and comes back.
+    Ping(Wire, bool),
+    /// The trader learns that a connection is over.
+    Ended(Wire),
+    /// The venue learns it.
+    Closed(Wire),
+    /// A dial ends, well or not.
+    Dialled(u32, Slot, bool),
+    /// Time passes.
+    Tick,
+    /// A snapshot could not be had.
+    NoSnapshot(u32, SymbolId),
+    /// A reconciliation could not be had.
+    NotReconciled(u32),
+    /// A trader starts.
+    Start,
+    /// The hot loop goes on.
+    Continue,
+}
+
+struct Due(u64, u64, Event);
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+impl Eq for Due {}
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) sites: Sites,
+    pub(crate) failure: Option<(&'static str, String)>,
+    pub(crate) trace: VecDeque<String>,
+    pub(crate) events: u64,
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
+}
+
+/// A run.
+pub(crate) struct World {
+    pub(crate) random: Random,
+    pub(crate) plan: Plan,
+    pub(crate) now_ns: u64,
+    /// What our wall clock is wrong by.
+    pub(crate) skew_ns: i64,
+    pub(crate) setup: Setup,
+    pub(crate) venue: Inline,
+    pub(crate) lines: Vec<Line>,
+    by_venue: BTreeMap<venue::Connection, Wire>,
+    pub(crate) side: Option<Side>,
+    pub(crate) life: u32,
+    /// The journal of the trader before, as it is found by the next.
+    pub(crate) journal: Vec<Record>,
+    pub(crate) judge: Judge,
+    pub(crate) sites: Sites,
+    pub(crate) tape: Option<Tape>,
+    queue: BinaryHeap<Reverse<Due>>,
+    sequence: u64,
+    faults_until: u64,
+    pub(crate) is_healed: bool,
+    pub(crate) is_done: bool,
+    /// The hot loop does nothing before this.
+    pub(crate) stands_until: u64,
+    /// What reached the trader meanwhile.
+    waiting: VecDeque<Event>,
+    /// The venue wants nothing before this, as the trader was told.
+    pub(crate) banned_until: u64,
+    pub(crate) is_lied_to: bool,
+    trace: VecDeque<String>,
+    is_loud: bool,
+    events: u64,
+}
+
+impl World {
+    /// A world from a seed.
+    ///
+    /// # Errors
+    /// If the venue cannot be made.
+    pub(crate) fn new(seed: u64, is_long: bool, is_loud: bool) -> anyhow::Result<Self> {
+        let mut random = Random::new(seed);
+        let plan = Plan::random(&mut random);
+        let (setup, venue) = Setup::new(seed, &mut random)?;
+        let seconds = if is_long { random.between(30, 120) } else { random.between(4, 10) };
+        let symbols = setup.names.len();
+        let mut world = Self {
+            plan,
+            now_ns: 1_000 * MS,
+            skew_ns: 0,
+            setup,
+            venue,
+            lines: Vec::new(),
+            by_venue: BTreeMap::new(),
+            side: None,
+            life: 0,
+            journal: Vec::new(),
+            judge: Judge::new(symbols),
+            sites: Sites::default(),
+            tape: seed.is_multiple_of(16).then(Tape::default),
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            faults_until: seconds * 1_000 * MS,
+            is_healed: false,
+            is_done: false,
+            stands_until: 0,
+            waiting: VecDeque::new(),
+            banned_until: 0,
+            is_lied_to: false,
+            trace: VecDeque::new(),
+            is_loud,
+            events: 0,
+            random,
+        };
+        if is_loud {
+            println!("{:#?}", world.plan);
+        }
+        world.after(0, Event::Start);
+        world.after(TICK_NS, Event::Tick);
+        Ok(world)
+    }
+
+    /// Runs to the end.
+    pub(crate) fn run(mut self) -> Outcome {
+        while !self.is_over() {
+            if !self.work() {
+                self.step();
+            }
+        }
+        self.finish()
+    }
+
+    fn finish(mut self) -> Outcome {
+        if self.judge.failure.is_none() {
+            self.end_tape();
+        }
+        Outcome {
+            sites: self.sites,
+            failure: self.judge.failure.take(),
+            trace: self.trace,
+            events: self.events,
+            orders: self.judge.orders_sent,
+            fills: self
+                .venue
+                .exchange()
+                .ledger(backtest::AccountId(0))
+                .map_or(0, |l| l.fills.len() as u64),
+        }
+    }
+
+    /// Whether nothing more is to be seen.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_done || self.judge.failure.is_some()
+    }
+
+    /// The trader's clocks.
+    pub(crate) fn now(&self) -> Now {
+        let wall = START_MS * MS as i64 + self.now_ns as i64 + self.skew_ns;
+        Now { mono: MonoNs(self.now_ns), wall: WallNs(wall) }
+    }
+
+    /// The venue's clock, ms.
+    pub(crate) const fn venue_ms(&self) -> i64 {
+        START_MS + (self.now_ns / MS) as i64
+    }
+
+    /// Something will happen in so many nanoseconds.
+    pub(crate) fn after(&mut self, pause_ns: u64, event: Event) {
+        self.at(self.now_ns + pause_ns, event);
+    }
+
+    fn at(&mut self, at: u64, event: Event) {
+        self.sequence += 1;
+        self.queue.push(Reverse(Due(at.max(self.now_ns), self.sequence, event)));
+    }
+
+    /// A line of the trace.
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        let line = format!("{:>12.6} s  {}", self.now_ns as f64 / 1e9, line());
+        if self.is_loud {
+            println!("{line}");
+        }
+        if self.trace.len() == TRACE_KEPT {
+            self.trace.pop_front();
+        }
+        self.trace.push_back(line);
+    }
+
+    /// Lets the world go on until then; used while the cold side waits for an answer.
+    pub(crate) fn run_until(&mut self, at: u64) {
+        while !self.is_over() && self.next_at() <= at {
+            self.step();
+        }
+        self.now_ns = self.now_ns.max(at);
+    }
+
+    fn venue_due(&self) -> u64 {
+        let ms = self.venue.next_due_ms().saturating_sub(START_MS).max(0);
+        (ms as u64).saturating_mul(MS)
+    }
+
+    fn next_at(&self) -> u64 {
+        let queued = self.queue.peek().map_or(u64::MAX, |Reverse(due)| due.0);
+        queued.min(self.venue_due())
+    }
+
+    /// The next thing happens.
+    fn step(&mut self) {
+        self.events += 1;
+        let due = self.queue.peek().map_or(u64::MAX, |Reverse(due)| due.0);
+        let venue_due = self.venue_due();
+        if venue_due <= due {
+            self.now_ns = self.now_ns.max(venue_due);
+            let now_ms = self.venue_ms();
+            self.venue.advance(now_ms);
+            self.drain();
+            return;
+        }
+        let Some(Reverse(Due(at, _, event))) = self.queue.pop() else { return };
+        self.now_ns = self.now_ns.max(at);
+        self.happen(event);
+    }
+
+    fn happen(&mut self, event: Event) {
+        let is_hot = matches!(
+            event,
+            Event::ToTrader(..) | Event::Garbled(..) | Event::Ping(_, true) | Event::Ended(..)
+        );
+        if is_hot && self.now_ns < self.stands_until {
+            return self.waiting.push_back(event);
+        }
+        match event {
+            Event::ToTrader(wire, text) => self.receive(wire, &text),
+            Event::Garbled(wire) => self.receive_garbage(wire),
+            Event::ToVenue(wire, text) => self.request(wire, &text),
+            Event::Ping(wire, true) => self.ponged(wire),
+            Event::Ping(wire, false) => {
+                self.send(wire, Way::ToTrader, |wire| Event::Ping(wire, true))
+            }
+            Event::Ended(wire) => self.ended(wire),
+            Event::Closed(wire) => self.close_at_venue(wire),
+            Event::Dialled(life, slot, is_made) => self.dialled(life, slot, is_made),
+            Event::Tick => self.tick(),
+            Event::NoSnapshot(life, symbol) if life == self.life => self.no_snapshot(symbol),
+            Event::NotReconciled(life) if life == self.life => self.not_reconciled(),
+            Event::NoSnapshot(..) | Event::NotReconciled(..) => {}
+            Event::Start => self.start(),
+            Event::Continue => {
+                while let Some(event) = self.waiting.pop_front() {
+                    self.happen(event);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.after(TICK_NS, Event::Tick);
+        if !self.is_healed && self.now_ns >= self.faults_until {
+            self.heal();
+        }
+        if !self.is_healed {
+            self.misfortunes();
+        }
+        if self.now_ns >= self.stands_until {
+            self.timer();
+        }
+        if self.is_healed && !self.is_over() {
+            let is_settled = self.is_settled();
+            if is_settled {
+                self.is_done = true;
+            } else if self.now_ns >= self.faults_until + HEAL_NS {
+                let why = self.why_unsettled();
+                self.judge.fail("I4", format!("30 s after the last fault: {why}"));
+            }
+        }
+    }
+
+    /// The safety phase is over: no more faults; what they left is the trader's to mend.
+    fn heal(&mut self) {
+        self.note(|| "== faults end".to_owned());
+        self.is_healed = true;
+        self.plan = Plan::quiet();
+        self.venue.clear_faults();
+        let now_ns = self.now_ns;
+        self.lines.iter_mut().for_each(|line| line.heal(now_ns));
+        self.skew_ns = 0;
+        self.judge.clock_set(now_ns);
+        self.person_resumes();
+        self.drain();
+    }
+
+    /// Messages on a wire that arrive, or not.
+    pub(crate) fn send(&mut self, wire: Wire, way: Way, event: impl Fn(Wire) -> Event) {
+        let now_ns = self.now_ns;
+        match self.lines[wire].fate(now_ns, way, &self.plan, &mut self.random) {
+            Fate::Lost => {}
+            Fate::Arrives(at) => self.at(at, event(wire)),
+            Fate::Twice(first, second) => {
+                self.at(first, event(wire));
+                self.at(second, event(wire));
+            }
+            Fate::Garbled(at) => self.at(at, Event::Garbled(wire)),
+            Fate::Cut(at) => {
+                self.at(at, Event::Ended(wire));
+                self.at(at, Event::Closed(wire));
+            }
+        }
+    }
+
+    /// Sends on what the venue said.
+    pub(crate) fn drain(&mut self) {
+        for (connection, sent) in self.venue.drain() {
+            let Some(&wire) = self.by_venue.get(&connection) else { continue };
+            match sent {
+                Sent::Text(text) => {
+                    self.send(wire, Way::ToTrader, |wire| Event::ToTrader(wire, text.clone()));
+                }
+                Sent::Bytes(_) => self.send(wire, Way::ToTrader, Event::Garbled),
+                Sent::Ended => {
+                    self.lines[wire].is_served = false;
+                    self.after(2 * MS, Event::Ended(wire));
+                }
+            }
+        }
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&mut self, slot: Slot, path: &str) -> Option<Wire> {
+        let now_ms = self.venue_ms();
+        let connection = self.venue.open(now_ms, path)?;
+        let wire = self.lines.len();
+        self.lines.push(Line::new(connection, slot, self.life));
+        self.by_venue.insert(connection, wire);
+        Some(wire)
+    }
+
+    fn close_at_venue(&mut self, wire: Wire) {
+        let line = &mut self.lines[wire];
+        if core::mem::replace(&mut line.is_served, false) {
+            line.kill();
+            let connection = line.venue;
+            self.venue.close(connection);
+            self.by_venue.remove(&connection);
+            self.drain();
+        }
+    }
+
+    /// Whether an order of ours, an answer or an event of the account is on its way.
+    pub(crate) fn is_on_the_way(&self) -> bool {
+        self.queue.iter().any(|Reverse(due)| match &due.2 {
+            Event::ToVenue(..) => true,
+            Event::ToTrader(wire, _) => {
+                let line = &self.lines[*wire];
+                line.is_open && matches!(line.slot.link(), schema::Link::User | schema::Link::Order)
+            }
+            _ => false,
+        })
+    }
+
+    /// The trader is dead: whatever it wrote before it died is on its way still.
+    pub(crate) fn die(&mut self) {
+        let Some(side) = self.side.take() else { return };
+        let is_in_flight = side.desk.engine.orders().live().any(|(_, order)| !order.is_external);
+        if is_in_flight {
+            self.sites.hit(Site::CrashInFlight);
+        }
+        self.note(|| "== the trader dies".to_owned());
+        self.journal = side.desk.journal;
+        if let Some(tape) = self.tape.as_mut() {
+            tape.ended(&self.journal);
+        }
+        self.waiting.clear();
+        self.stands_until = 0;
+        let life = self.life;
+        for wire in 0..self.lines.len() {
+            if self.lines[wire].life == life && self.lines[wire].is_open {
+                self.lines[wire].is_open = false;
+                let pause = self.random.between(5, 300) * MS;
+                self.after(pause, Event::Closed(wire));
+            }
+        }
+        self.judge.died(self.now_ns);
+        let pause = self.random.between(100, 1_500) * MS;
+        self.after(pause, Event::Start);
+    }
+}
