@@ -3,6 +3,7 @@
 //! One test a row of the fault list, named after it (`f05_…`); `tests/README.md` has the table.
 
 mod account;
+mod account_limits;
 mod crash_points;
 mod feed;
 pub(crate) mod harness;
