@@ -7,7 +7,7 @@
 //! (PROTOCOL section 6.)
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use schema::{Counter, Gauge};
@@ -107,6 +107,7 @@ struct State {
 pub struct Budget {
     state: Mutex<State>,
     clock_offset_ms: AtomicI64,
+    is_clock_doubted: AtomicBool,
     counters: Counters,
 }
 
@@ -120,7 +121,12 @@ impl Budget {
             banned_until: None,
             untold: None,
         };
-        Self { state: Mutex::new(state), clock_offset_ms: AtomicI64::new(0), counters }
+        Self {
+            state: Mutex::new(state),
+            clock_offset_ms: AtomicI64::new(0),
+            is_clock_doubted: AtomicBool::new(false),
+            counters,
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -194,6 +200,14 @@ impl Budget {
         self.state().untold.take()
     }
 
+    /// A request was refused for its time.
+    pub fn doubt_clock(&self) {
+        self.is_clock_doubted.store(true, Ordering::Relaxed);
+    }
+    /// Whether one was since the last question.
+    pub fn take_clock_doubt(&self) -> bool {
+        self.is_clock_doubted.swap(false, Ordering::Relaxed)
+    }
     /// The venue's clock less ours, as last measured.
     pub fn set_clock_offset_ms(&self, offset_ms: i64) {
         self.clock_offset_ms.store(offset_ms, Ordering::Relaxed);

@@ -111,6 +111,9 @@ impl Api for Rest {
             return Ok(body);
         }
         let (code, message) = parse_error(&body).unwrap_or_default();
+        if matches!(code, -1_021 | -5_028) {
+            self.budget.doubt_clock();
+        }
         Err(CallError::Venue { status, code, message: format!("{path}: {message}"), retry_after })
     }
 

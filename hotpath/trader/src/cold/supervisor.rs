@@ -33,6 +33,10 @@ const NAP: Duration = Duration::from_millis(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(25 * 60);
 /// Between two comparisons of the clocks.
 const CLOCK: Duration = Duration::from_secs(60);
+/// Between two of them when the venue refuses requests for their time.
+const CLOCK_AGAIN: Duration = Duration::from_millis(500);
+/// The same while the clocks are too far apart to trade.
+const CLOCK_SKEWED: Duration = Duration::from_secs(5);
 /// Between two looks at the venue's listing: filters and status change while we trade.
 const LISTING: Duration = Duration::from_secs(300);
 /// Between two of them when the venue refuses orders for its filters.
@@ -78,6 +82,7 @@ pub struct Supervisor {
     fallback_at: Option<Instant>,
     dead_man: DeadMan,
     clock_at: Instant,
+    clock_asked_at: Instant,
     listing_at: Instant,
     listed_at: Instant,
     /// Turns when last looked at, and when that was.
@@ -144,6 +149,7 @@ impl Supervisor {
             keep_alive_at: now + KEEP_ALIVE,
             fallback_at: None,
             clock_at: now,
+            clock_asked_at: now,
             listing_at: now + LISTING,
             listed_at: now,
             beat: (0, now),
@@ -222,7 +228,7 @@ impl Supervisor {
             ToCold::Dial(slot) => self.dials.want(slot),
             ToCold::Proved(slot) => self.dials.proved(slot),
             ToCold::Fallback(is_on) => self.fallback(is_on),
-            ToCold::Clock => self.clock_at = Instant::now(),
+            ToCold::Clock => self.budget.doubt_clock(),
             ToCold::Listing => {
                 self.listing_at = self.listing_at.min(self.listed_at + LISTING_AGAIN);
             }
@@ -330,6 +336,9 @@ impl Supervisor {
                 self.budget.set_clock_offset_ms(skew.offset_ms());
                 self.counters.set(Gauge::ClockOffsetNs, skew.offset_ns);
                 self.counters.set(Gauge::ClockRoundTripNs, skew.rtt_ns as i64);
+                if skew.offset_ns.unsigned_abs() > self.config.safety.clock_skew_ns_max {
+                    self.clock_at = self.clock_at.min(Instant::now() + CLOCK_SKEWED);
+                }
                 self.tell(ToHot::Clock(skew));
             }
             Done::Clock(Err(error)) => {
@@ -411,7 +420,11 @@ impl Supervisor {
     /// Clocks, filters, and limits the venue told us of.
     fn look_at_venue(&mut self) {
         let now = Instant::now();
+        if self.budget.take_clock_doubt() {
+            self.clock_at = self.clock_at.min(self.clock_asked_at + CLOCK_AGAIN);
+        }
         if now >= self.clock_at {
+            self.clock_asked_at = now;
             self.clock_at = now + CLOCK;
             self.ask(Job::Clock);
         }

@@ -193,6 +193,44 @@ const CASES: &[Case] = &[
         "looks like a secret",
         "revoke",
     ),
+    // Guards.
+    case(
+        "[loop]",
+        "[dead_man]\ncountdown_ms = 15000\n[loop]",
+        "f:32:1",
+        "leaves no second try",
+        "at least 20000",
+    ),
+    case(
+        "[loop]",
+        "[dead_man]\nrefresh_ms = 50\n[loop]",
+        "f:32:14",
+        "out of range",
+        "200 to 300000",
+    ),
+    case("[loop]", "[dead_man]\ncountdown_s = 30\n[loop]", "f:32:1", "wrong unit", "countdown_ms"),
+    case(
+        "[loop]",
+        "[safety]\nrest_orders_after_ms = 60001\n[loop]",
+        "f:32:24",
+        "out of range",
+        "0 to 60000",
+    ),
+    case(
+        "[loop]",
+        "[safety]\njump_ppm_max = 999\n[loop]",
+        "f:32:16",
+        "out of range",
+        "1000 to 900000",
+    ),
+    case(
+        "leverage = 2\n",
+        "leverage = 2\nreconcile_every_ms = 100\n",
+        "f:17:22",
+        "out of range",
+        "500 to 600000",
+    ),
+    case("[loop]", "[links]\nmax_age_s = 90000\n[loop]", "f:32:13", "out of range", "1 to 86000"),
     // Only what the environment allows.
     case(
         "name = \"test\"\ninterval_ms = 1000",
@@ -210,6 +248,19 @@ fn the_good_file_has_no_mistake() {
     assert_eq!(config.symbols[0].limits.qty_max.to_string(), "0.03");
     assert_eq!(config.hot_loop.turn_budget_us, 100);
     assert_eq!(config.strategy.value("interval_ms"), Some(1_000));
+}
+
+#[test]
+fn guards_are_on_unless_a_file_says_otherwise() {
+    let config = parse("f", GOOD).expect("the good file");
+    assert!(config.safety.require_dead_man && config.safety.require_clock);
+    assert_eq!((config.dead_man.countdown_ms, config.dead_man.refresh_ms), (30_000, 10_000));
+    assert_eq!(config.safety.last_way_ns, 500_000_000);
+    assert_eq!(config.links.session.reconcile_every_ns, 30_000_000_000);
+    let off = "[dead_man]\ncountdown_ms = 0\n[safety]\nrest_orders_after_ms = 0\n[loop]";
+    let config = parse("f", &GOOD.replacen("[loop]", off, 1)).expect("both may be off");
+    assert!(!config.safety.require_dead_man && config.safety.require_clock);
+    assert_eq!(config.safety.last_way_ns, 0);
 }
 
 #[test]
