@@ -101,6 +101,10 @@ pub struct Encoder {
     /// The same for `algoOrder.place`: `algoType` is the one parameter that sorts before `apiKey`.
     algo_payload: Payload,
     algo_key: Option<HmacKey>,
+    /// For a conditional order by the venue's id: `algoId` sorts before `apiKey` too.
+    bare_payload: Payload,
+    bare_key: Option<HmacKey>,
+    api_key: Box<[u8]>,
 }
 
 impl Encoder {
@@ -126,12 +130,15 @@ impl Encoder {
         let templates: Result<Box<[Template]>, EncodeError> =
             symbols.iter().map(|format| Template::new(format, recv_window_ms)).collect();
         let algo_prefix = format!("algoType=CONDITIONAL&{prefix}");
-        let algo_key = match &signer {
-            Signer::Hmac(key) => Some(key.with_prefix(algo_prefix.as_bytes())),
+        let hmac = |prefix: &str| match &signer {
+            Signer::Hmac(key) => Some(key.with_prefix(prefix.as_bytes())),
             _ => None,
         };
         Ok(Self {
-            algo_key,
+            algo_key: hmac(&algo_prefix),
+            bare_key: hmac(""),
+            bare_payload: Payload::new(b""),
+            api_key: api_key.as_bytes().into(),
             algo_payload: Payload::new(algo_prefix.as_bytes()),
             signature: match signer {
                 Signer::Hmac(key) => Signature::Hmac(key.with_prefix(prefix.as_bytes())),
@@ -319,21 +326,29 @@ impl Encoder {
         timestamp_ms: i64,
     ) -> Result<usize, EncodeError> {
         let head = &self.cancel_algo;
-        let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, head);
         if cancel.client_order_id != ClientOrderId::NONE {
+            let mut w = Request::new(out, &mut self.payload, self.is_session, request_id, head);
             w.put(b"\"clientAlgoId\":\"", b"clientAlgoId=");
             w.both(&cancel.client_order_id.text());
             w.put(b"\",", b"");
-        } else if cancel.algo_id.0 > 0 {
-            w.put(b"\"algoId\":", b"algoId=");
-            w.integer(cancel.algo_id.0);
-            w.put(b",", b"");
-        } else {
+            w.piece(&self.recv_window);
+            w.timestamp(timestamp_ms)?;
+            return w.finish(&self.signature);
+        }
+        if cancel.algo_id.0 <= 0 {
             return Err(EncodeError::NoOrderId);
         }
+        let mut w = Request::new(out, &mut self.bare_payload, self.is_session, request_id, head);
+        w.put(b"\"algoId\":", b"algoId=");
+        w.integer(cancel.algo_id.0);
+        w.put(b",", b"&apiKey=");
+        w.put(b"", &self.api_key);
         w.piece(&self.recv_window);
         w.timestamp(timestamp_ms)?;
-        w.finish(&self.signature)
+        match &self.bare_key {
+            Some(key) => w.finish_hmac(key),
+            None => w.finish(&self.signature),
+        }
     }
 
     /// `session.logon`, always signed.

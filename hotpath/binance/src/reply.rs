@@ -7,6 +7,10 @@ use crate::scan::{Scanner, Text, key};
 
 /// Status given to an error that comes without one.
 const STATUS_BAD_REQUEST: u16 = 400;
+/// Internal error, a certain failure.
+const CODE_FAILED: i32 = -1001;
+/// Throttled by the venue's protection, a certain failure.
+const CODE_THROTTLED: i32 = -1008;
 
 /// Decodes the answer to any request: order acknowledgement, logon, error, limit.
 ///
@@ -113,13 +117,16 @@ fn result(s: &mut Scanner, out: &mut OrderReply) -> Result<(), DecodeError> {
 
 fn error(s: &mut Scanner, out: &mut OrderReply) -> Result<(), DecodeError> {
     const CODE: u128 = key(b"code");
+    const MSG: u128 = key(b"msg");
     const DATA: u128 = key(b"data");
     const RETRY_AFTER: u128 = key(b"retryAfter");
+    let mut is_unavailable = false;
     let mut first = true;
     s.expect(b'{')?;
     while let Some(word) = s.next_key(&mut first)? {
         match word {
             CODE => out.code = code(s)?,
+            MSG => is_unavailable = s.text()?.is(b"Service Unavailable."),
             DATA if s.peek() == b'{' => {
                 let mut first = true;
                 s.expect(b'{')?;
@@ -132,6 +139,10 @@ fn error(s: &mut Scanner, out: &mut OrderReply) -> Result<(), DecodeError> {
             }
             _ => s.skip_value()?,
         }
+    }
+    // Of the two texts a 503 comes with this one is a certain failure; its code is not told apart.
+    if is_unavailable && out.code != CODE_THROTTLED {
+        out.code = CODE_FAILED;
     }
     Ok(())
 }

@@ -45,7 +45,8 @@ pub enum UserFrame {
 /// Decodes one message of the user-data stream, raw or wrapped.
 ///
 /// A commission in another asset than the table's quote asset is given as zero: it is not an amount
-/// of quote currency. Of ACCOUNT_UPDATE only one-way positions (`ps` = `BOTH`) of followed symbols
+/// of quote currency. An order the venue placed itself to close a position (by the prefix of its
+/// client id) is given the type [`OrderType::Liquidation`]. Of ACCOUNT_UPDATE only one-way positions (`ps` = `BOTH`) of followed symbols
 /// are taken, the others are counted.
 ///
 /// # Errors
@@ -153,6 +154,12 @@ impl Subject {
     }
 }
 
+/// Whether the venue itself placed the order: liquidation, deleveraging, settlement (PROTOCOL 5).
+fn is_forced_close(client_id: &[u8]) -> bool {
+    let prefixes: [&[u8]; 3] = [b"autoclose-", b"adl_autoclose", b"settlement_autoclose-"];
+    prefixes.iter().any(|prefix| client_id.starts_with(prefix))
+}
+
 /// Our id, or [`ClientOrderId::NONE`] for an order someone else placed.
 fn client_order_id(s: &mut Scanner) -> Result<ClientOrderId, DecodeError> {
     let id = s.text()?.with(ClientOrderId::parse);
@@ -232,6 +239,7 @@ fn order_report(
     const EXPIRY_REASON: u128 = key(b"er");
     let mut out = EMPTY_REPORT;
     let mut fee_is_quote = true;
+    let mut is_forced = false;
     let mut first = true;
     subject.seen = 0;
     s.expect(b'{')?;
@@ -240,7 +248,12 @@ fn order_report(
         match word {
             SYMBOL => subject.take_symbol(s, symbols)?,
             MARGIN_KIND => subject.is_coin_margined = s.integer()? == 2,
-            CLIENT_ID => out.client_order_id = client_order_id(s)?,
+            CLIENT_ID => {
+                let text = s.text()?;
+                let id = text.with(ClientOrderId::parse);
+                out.client_order_id = id.and_then(Result::ok).unwrap_or(ClientOrderId::NONE);
+                is_forced = text.with(is_forced_close).unwrap_or(false);
+            }
             ORDER_ID => out.venue_order_id = VenueOrderId(s.integer()?),
             SIDE => out.side = s.word(Side::from_wire)?.unwrap_or(out.side),
             LAST_QTY => out.last_qty = Qty::from_units(s.decimal()?),
@@ -258,6 +271,9 @@ fn order_report(
     }
     if !fee_is_quote {
         out.commission = Notional::ZERO;
+    }
+    if is_forced {
+        out.order_type = OrderType::Liquidation;
     }
     Ok(out)
 }

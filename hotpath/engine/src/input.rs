@@ -1,9 +1,9 @@
 //! What the engine consumes, one at a time.
 
 use schema::{
-    AccountUpdate, AlgoUpdate, BookTicker, Command, DepthBuf, DepthHead,
-    ExecutionReport, Link, Mark, MonoNs, Notional, OrderReply, PositionDelta,     RequestId, SignalParams, SymbolId, Trade, TradeId, TradeLite,
-    Verdict, WallNs,
+    AccountUpdate, AlgoUpdate, BookTicker, Command, DepthBuf, DepthHead, ExecutionReport, Link,
+    Mark, MonoNs, Notional, OrderReply, PositionDelta, RequestId, SignalParams, SymbolId, Trade,
+    TradeId, TradeLite, Verdict, WallNs,
 };
 
 pub use schema::{OpenAlgo, OpenOrder};

@@ -215,9 +215,10 @@ impl Orders {
             order_type: found.order_type,
             time_in_force: found.time_in_force,
             price: found.price,
-            qty: found.qty,
-            filled: found.cum_qty,
-            cum_qty: found.cum_qty,
+            // From outside: a negative quantity is none.
+            qty: found.qty.max(Qty::ZERO),
+            filled: found.cum_qty.max(Qty::ZERO),
+            cum_qty: found.cum_qty.max(Qty::ZERO),
             reduce_only: found.reduce_only,
             is_external: found.client_order_id == ClientOrderId::NONE,
             venue_status: status,

@@ -205,8 +205,7 @@ pub fn check_cancel_algo(
     messages_1m: u32,
     algo: &Algo,
 ) -> Result<Approved<CancelAlgo>, Reject> {
-    let has_budget =
-        messages_10s < limits.messages_10s_max && messages_1m < limits.messages_1m_max;
+    let has_budget = messages_10s < limits.messages_10s_max && messages_1m < limits.messages_1m_max;
     require(has_budget, Reject::MessageRate)?;
     Ok(Approved(algo.reference()))
 }

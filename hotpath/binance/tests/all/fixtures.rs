@@ -64,7 +64,9 @@ pub(crate) const USER: &[&str] = &[
     r#"{"e":"ACCOUNT_CONFIG_UPDATE","E":1790000001800,"T":1790000001800,"ac":{"s":"BTCUSDT","l":25}}"#,
     r#"{"e":"listenKeyExpired","E":"1790000001900","listenKey":"WsCMN0a4"}"#,
     r#"{"e":"listenKeyExpired","E":1790000001900}"#,
-    r#"{"e":"ALGO_UPDATE","T":1790000002000,"E":1790000002001,"o":{"caid":"8121","aid":4000001910701524,"s":"BTCUSDT","X":"NEW"}}"#,
+    r#"{"e":"ALGO_UPDATE","T":1790000002000,"E":1790000002001,"o":{"caid":"8121","aid":4000001910701524,"at":"CONDITIONAL","o":"STOP_MARKET","s":"BTCUSDT","S":"BUY","ps":"BOTH","f":"GTC","q":"5","X":"NEW","ai":"","tp":"1.1637","p":"0","V":"EXPIRE_MAKER","wt":"CONTRACT_PRICE","pm":"NONE","cp":false,"pP":false,"R":false,"tt":0,"gtd":0,"ia":false}}"#,
+    r#"{"e":"ALGO_UPDATE","T":1790000002000,"E":1790000002001,"o":{"caid":"shrk6921a0b4f000004d","aid":7,"at":"CONDITIONAL","o":"STOP_MARKET","s":"BTCUSDT","S":"SELL","q":"0","X":"TRIGGERED","ai":"325078477","ap":"0","aq":"0.1","tp":"43187.0","cp":true,"R":true}}"#,
+    r#"{"e":"ORDER_TRADE_UPDATE","T":1790000000002,"E":1790000000003,"o":{"s":"BTCUSDT","c":"autoclose-1790000000000","S":"SELL","o":"LIMIT","f":"IOC","q":"0.190","p":"82338.30","ap":"82651.90","sp":"0","x":"CALCULATED","X":"FILLED","i":77,"l":"0.19","z":"0.19","L":"82338.3","n":"0.1","N":"USDT","T":1790000000002,"t":9,"m":false,"R":false,"rp":"-5","er":"5"}}"#,
     r#"{"e":"STRATEGY_UPDATE","T":1,"E":2,"su":{"si":1}}"#,
     r#"{"result":null,"id":1}"#,
 ];

@@ -285,15 +285,40 @@ pub(crate) fn user(bytes: &[u8], symbols: &SymbolTable) -> Option<UserFrame> {
         "listenKeyExpired" => UserFrame::ListenKeyExpired,
         "MARGIN_CALL" => UserFrame::MarginCall,
         "ACCOUNT_CONFIG_UPDATE" => UserFrame::ConfigUpdate,
-        "ALGO_UPDATE" => match symbol(event, "o", symbols)? {
-            Some(symbol) => UserFrame::Algo(algo(event, symbol)?),
-            None => UserFrame::OtherSymbol,
-        },
+        "ALGO_UPDATE" => {
+            let o = event.get("o")?;
+            match symbol(o, symbols) {
+                Some(symbol) => UserFrame::Algo(algo(event, o, symbol)?),
+                None => UserFrame::OtherSymbol,
+            }
+        }
         _ => UserFrame::Other,
     })
 }
 
+fn algo(v: &Value, o: &Value, symbol: SymbolId) -> Read<AlgoUpdate> {
+    let order_id = text_of(o.get("ai")?)?;
+    Some(AlgoUpdate {
+        symbol,
+        client_order_id: client_id(o, "caid")?,
+        algo_id: AlgoId(integer(o, "aid")?),
+        side: word(o, "S", Side::ALL)?,
+        order_type: word(o, "o", OrderType::ALL)?,
+        status: word(o, "X", AlgoStatus::ALL)?,
+        trigger_price: price(decimal_or_zero(o, "tp")?),
+        qty: qty(decimal_or_zero(o, "q")?),
+        reduce_only: flag(o, "R")?,
+        close_position: flag(o, "cp")?,
+        venue_order_id: VenueOrderId(order_id.parse().unwrap_or(0)),
+        transaction_time: time(v, "T")?,
+        event_time: time(v, "E")?,
+    })
+}
+
 fn report(v: &Value, o: &Value, symbol: SymbolId) -> Read<ExecutionReport> {
+    let is_forced = ["autoclose-", "adl_autoclose", "settlement_autoclose-"]
+        .iter()
+        .any(|prefix| text(o, "c").unwrap_or_default().starts_with(prefix));
     let fee_is_quote = o.get("N").is_none_or(|asset| asset == "USDT");
     let fee = decimal_or_zero(o, "n")?;
     Some(ExecutionReport {
@@ -301,7 +326,10 @@ fn report(v: &Value, o: &Value, symbol: SymbolId) -> Read<ExecutionReport> {
         client_order_id: client_id(o, "c")?,
         venue_order_id: VenueOrderId(integer(o, "i")?),
         side: word(o, "S", Side::ALL)?,
-        order_type: word(o, "o", OrderType::ALL)?,
+        order_type: match is_forced {
+            true => OrderType::Liquidation,
+            false => word(o, "o", OrderType::ALL)?,
+        },
         time_in_force: word(o, "f", TimeInForce::ALL)?,
         exec_type: word(o, "x", ExecType::ALL)?,
         status: word(o, "X", OrderStatus::ALL)?,
@@ -404,9 +432,15 @@ pub(crate) fn reply(bytes: &[u8]) -> Option<OrderReply> {
         ),
         status: integer(&v, "status").or((code != 0).then_some(400))? as u16,
         code: code as i32,
-        order_status: word(&result, "status", OrderStatus::ALL).unwrap_or(OrderStatus::Unknown),
-        client_order_id: client_id(&result, "clientOrderId").unwrap_or(ClientOrderId::NONE),
-        venue_order_id: VenueOrderId(integer(&result, "orderId").unwrap_or(0)),
+        order_status: word(&result, "status", OrderStatus::ALL)
+            .or_else(|| word(&result, "algoStatus", OrderStatus::ALL))
+            .unwrap_or(OrderStatus::Unknown),
+        client_order_id: client_id(&result, "clientOrderId")
+            .or_else(|| client_id(&result, "clientAlgoId"))
+            .unwrap_or(ClientOrderId::NONE),
+        venue_order_id: VenueOrderId(
+            integer(&result, "orderId").or_else(|| integer(&result, "algoId")).unwrap_or(0),
+        ),
         price: price(decimal_or_zero(&result, "price")?),
         qty: qty(decimal_or_zero(&result, "origQty")?),
         cum_qty: qty(decimal_or_zero(&result, "executedQty")?),

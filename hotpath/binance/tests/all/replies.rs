@@ -64,3 +64,27 @@ fn what_is_no_answer_is_an_error() {
         assert_eq!(decode_reply(bytes.as_bytes()), Err(error), "{bytes}");
     }
 }
+
+#[test]
+fn the_two_texts_of_a_503_are_told_apart() {
+    let reply = |msg: &str, code: i32| {
+        let text = format!(r#"{{"id":"1","status":503,"error":{{"code":{code},"msg":"{msg}"}}}}"#);
+        decode_reply(text.as_bytes()).expect("an answer").code
+    };
+    assert_eq!(reply("Service Unavailable.", -1000), -1001);
+    let unknown = "Unknown error, please check your request or try again later.";
+    assert_eq!(reply(unknown, -1000), -1000);
+    assert_eq!(reply("Request throttled by system-level protection.", -1008), -1008);
+}
+
+#[test]
+fn an_acknowledged_conditional_order_carries_its_own_ids() {
+    let text = r#"{"id":"9","status":200,"result":{"algoId":2146760,"clientAlgoId":"shrk6921a0b4f000004d","algoType":"CONDITIONAL","algoStatus":"NEW"}}"#;
+    let reply = decode_reply(text.as_bytes()).expect("an answer");
+    assert!(reply.is_ok());
+    assert_eq!(reply.venue_order_id, VenueOrderId(2_146_760));
+    assert_eq!(reply.client_order_id, ClientOrderId(0x6921_a0b4_f000_004d));
+    assert_eq!(reply.order_status, OrderStatus::New);
+    let text = r#"{"id":"9","status":200,"result":{"algoId":5,"clientAlgoId":"x","code":"200","msg":"success"}}"#;
+    assert!(decode_reply(text.as_bytes()).expect("an answer").is_ok());
+}

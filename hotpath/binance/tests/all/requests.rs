@@ -212,6 +212,52 @@ fn cancel_modify_and_status_name_the_order() {
 }
 
 #[test]
+fn conditional_orders_are_placed_and_cancelled() {
+    let stop = NewAlgo {
+        symbol: SymbolId(0),
+        client_order_id: ClientOrderId(0x6921_a0b4_f000_004d),
+        side: Side::Sell,
+        trigger_price: Price::from_units(4_318_700_000_000),
+    };
+    let ours = CancelAlgo {
+        symbol: SymbolId(0),
+        client_order_id: stop.client_order_id,
+        algo_id: AlgoId(0),
+    };
+    let theirs =
+        CancelAlgo { client_order_id: ClientOrderId::NONE, algo_id: AlgoId(2_146_760), ..ours };
+    for signer in signers() {
+        let mut encoder = encoder(signer.clone());
+        let mut out = [0; REQUEST_BYTES_MAX];
+        let length = encoder.place_algo(&mut out, RequestId(5), &stop, NOW_MS).expect("fits");
+        assert_eq!(
+            read(&signer, &out[..length], 5, "algoOrder.place"),
+            json!({
+                "algoType": "CONDITIONAL", "clientAlgoId": "shrk6921a0b4f000004d",
+                "closePosition": "true", "recvWindow": 5000, "side": "SELL", "symbol": "BTCUSDT",
+                "timestamp": NOW_MS, "triggerPrice": "43187.00", "type": "STOP_MARKET",
+                "workingType": "MARK_PRICE",
+            })
+        );
+        let length = encoder.cancel_algo(&mut out, RequestId(6), &ours, NOW_MS).expect("fits");
+        assert_eq!(
+            read(&signer, &out[..length], 6, "algoOrder.cancel"),
+            json!({
+                "clientAlgoId": "shrk6921a0b4f000004d", "recvWindow": 5000, "timestamp": NOW_MS,
+            })
+        );
+        let length = encoder.cancel_algo(&mut out, RequestId(7), &theirs, NOW_MS).expect("fits");
+        assert_eq!(
+            read(&signer, &out[..length], 7, "algoOrder.cancel"),
+            json!({ "algoId": 2_146_760, "recvWindow": 5000, "timestamp": NOW_MS })
+        );
+        let nameless = CancelAlgo { algo_id: AlgoId(0), ..theirs };
+        let refused = encoder.cancel_algo(&mut out, RequestId(8), &nameless, NOW_MS);
+        assert_eq!(refused, Err(EncodeError::NoOrderId));
+    }
+}
+
+#[test]
 fn logon_is_signed_and_what_follows_is_not() {
     let signer = Signer::Ed25519(ed25519());
     let mut encoder = encoder(signer.clone());

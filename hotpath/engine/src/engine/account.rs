@@ -1,9 +1,9 @@
 //! Reports, fills and account events.
 
 use schema::{
-    AccountUpdate, ClientOrderId, Counter, Difference, DifferenceKind, ExecType,
-    ExecutionReport, Notional, OrderStatus, OrderType, Price, Qty, Side, StateReason, StrategyId,
-    SymbolId, TradeLite,
+    AccountUpdate, ClientOrderId, Counter, Difference, DifferenceKind, ExecType, ExecutionReport,
+    Notional, OrderStatus, OrderType, Price, Qty, Side, StateReason, StrategyId, SymbolId,
+    TradeLite,
 };
 
 use super::Engine;
@@ -23,7 +23,8 @@ impl Engine {
         }
         let is_placed = report.exec_type == ExecType::New
             && report.client_order_id.strategy() != StrategyId::STOP;
-        if self.is_foreign(now, report.client_order_id, is_placed) {
+        let is_foreign = self.is_foreign(now, report.client_order_id, is_placed);
+        if is_foreign {
             self.find_foreign();
         }
         let is_fill = matches!(report.exec_type, ExecType::Trade | ExecType::Calculated)
@@ -35,7 +36,11 @@ impl Engine {
         self.note_liquidation(report);
         // Of an order seen for the first time, only what is booked below is not yet filled.
         let unbooked = if notice == Some(Notice::First) { report.last_qty } else { Qty::ZERO };
-        let handle = self.find_or_adopt(now, report, unbooked);
+        // The orders of another trader are its own to cancel.
+        let handle = match is_foreign {
+            true => None,
+            false => self.find_or_adopt(now, report, unbooked),
+        };
         if notice == Some(Notice::First) {
             self.book_fill(now, index, handle, report.side, report.last_qty, report.last_price);
             if report.client_order_id == ClientOrderId::NONE {

@@ -90,8 +90,8 @@ impl Engine {
                 self.want_algo_cancels(command.symbol);
                 self.is_reconcile_asked = true;
                 for (index, s) in self.symbols.iter_mut().enumerate() {
-                    let is_meant = command.symbol == SymbolId::NONE
-                        || command.symbol.index() == index;
+                    let is_meant =
+                        command.symbol == SymbolId::NONE || command.symbol.index() == index;
                     s.is_stop_off |= is_meant && !s.position.is_flat();
                 }
             }

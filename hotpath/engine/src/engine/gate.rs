@@ -1,8 +1,8 @@
 //! What goes out: orders through risk, cancels, questions.
 
 use schema::{
-    Counter, Decision, Event, Link, MonoNs, NewOrder, OrderType, Price, Qty, Reject, RequestId, RequestKind, Side,
-    StateReason, StrategyId, SymbolId, TimeInForce, TradingState,
+    Counter, Decision, Event, Link, MonoNs, NewOrder, OrderType, Price, Qty, Reject, RequestId,
+    RequestKind, Side, StateReason, StrategyId, SymbolId, TimeInForce, TradingState,
 };
 
 use super::Engine;

@@ -95,7 +95,13 @@ fn of_order(view: &View<'_>, order: &NewOrder) -> Vec<Headroom> {
             qty_min.units(),
             Unit::Amount,
         ))),
-        both(at_most(Reject::LotSize, "quantity, venue's most", qty, qty_max.units(), Unit::Amount)),
+        both(at_most(
+            Reject::LotSize,
+            "quantity, venue's most",
+            qty,
+            qty_max.units(),
+            Unit::Amount,
+        )),
         both(at_most(Reject::MaxQty, "quantity", qty, limits.qty_max.units(), Unit::Amount)),
     ];
     if let Some(notional) = price.and_then(|price| price.notional(order.qty)) {
@@ -116,8 +122,10 @@ fn of_order(view: &View<'_>, order: &NewOrder) -> Vec<Headroom> {
             Unit::Amount,
         )));
     }
-    let references =
-        [("price against mark", view.market.mark(view.limits)), ("price against mid", view.market.mid())];
+    let references = [
+        ("price against mark", view.market.mark(view.limits)),
+        ("price against mid", view.market.mid()),
+    ];
     for (name, reference) in references {
         if let Some(reference) = reference.filter(|_| !is_market) {
             let away = against_us_ppm(order, reference);

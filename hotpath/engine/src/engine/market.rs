@@ -169,7 +169,8 @@ impl Engine {
     fn ask_one(&mut self, now: Now, index: usize, cause: Cause, out: &mut Outbox) {
         let s = &self.symbols[index];
         let top = s.book.top();
-        if now.mono < s.muted_until || !top.is_two_sided() || s.is_crossed || !self.can_stream(out) {
+        if now.mono < s.muted_until || !top.is_two_sided() || s.is_crossed || !self.can_stream(out)
+        {
             return;
         }
         let symbol = SymbolId(index as u16);

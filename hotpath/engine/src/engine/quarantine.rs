@@ -5,9 +5,7 @@
 //! the mark is taken. Either way the symbol is set aside: risk refuses orders that add risk on it,
 //! resting ones are cancelled, and the other symbols go on.
 
-use schema::{
-    BookTicker, Counter, Event, MonoNs, Price, Quarantine, QuarantineReason, SymbolId,
-};
+use schema::{BookTicker, Counter, Event, MonoNs, Price, Quarantine, QuarantineReason, SymbolId};
 
 use super::{Engine, Symbol};
 use crate::input::Now;
@@ -142,8 +140,8 @@ impl Engine {
         let (safety, limits) = (&self.config.safety, &self.config.limits);
         let rules = &self.config.symbols[symbol.index()].rules;
         let s = &self.symbols[symbol.index()];
-        let is_fresh = s.mark_price.units() > 0
-            && now.mono.since(s.mark_at) <= limits.mark_age_ns_max;
+        let is_fresh =
+            s.mark_price.units() > 0 && now.mono.since(s.mark_at) <= limits.mark_age_ns_max;
         let fault = if mark.units() <= 0 {
             (QuarantineReason::NotPositive, mark, Price::ZERO)
         } else if mark < rules.price_min || mark > rules.price_max {

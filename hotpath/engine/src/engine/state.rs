@@ -1,7 +1,8 @@
 //! The trading state: derived after every input from what is known, never set by hand.
 
 use schema::{
-    Counter, Event, Link, MonoNs, Notional, StateChange, StateReason, SymbolId, TradingState, WallNs,
+    Counter, Event, Link, MonoNs, Notional, StateChange, StateReason, SymbolId, TradingState,
+    WallNs,
 };
 
 use super::Engine;

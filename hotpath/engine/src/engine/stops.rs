@@ -7,8 +7,7 @@
 
 use schema::{
     AlgoId, AlgoStatus, AlgoUpdate, ClientOrderId, Counter, Event, MonoNs, NewAlgo, OrderRef,
-    OrderReply, Price, RequestKind, Side, StrategyId, SymbolId, TradingState,
-    VenueOrderId,
+    OrderReply, Price, RequestKind, Side, StrategyId, SymbolId, TradingState, VenueOrderId,
 };
 
 use super::Engine;
@@ -28,9 +27,8 @@ impl Engine {
     fn wanted_stop(&self, index: usize) -> Option<(Side, Price)> {
         let ppm = self.config.safety.protective_stop_ppm;
         let s = &self.symbols[index];
-        let is_closing = self.flattening.is_some_and(|scope| {
-            scope == SymbolId::NONE || scope.index() == index
-        });
+        let is_closing =
+            self.flattening.is_some_and(|scope| scope == SymbolId::NONE || scope.index() == index);
         let is_off = ppm == 0 || is_closing || s.is_stop_off || !self.is_reconciled;
         if is_off || s.position.is_flat() {
             return None;
@@ -40,8 +38,8 @@ impl Engine {
         let entry = i128::from(s.position.entry_price().units());
         let moved = entry * i128::from(1_000_000 + ppm * side.sign()) / 1_000_000;
         let base = rules.price_min.units();
-        let ticks = (i64::try_from(moved).unwrap_or(i64::MAX).saturating_sub(base))
-            / rules.tick.units();
+        let ticks =
+            (i64::try_from(moved).unwrap_or(i64::MAX).saturating_sub(base)) / rules.tick.units();
         let price = Price::from_units(base + ticks.max(0) * rules.tick.units());
         Some((side, price.min(rules.price_max)))
     }
@@ -49,7 +47,6 @@ impl Engine {
     /// Places, replaces and removes stops, and closes by hand what is already past its stop.
     pub(super) fn pump_stops(&mut self, now: Now, out: &mut Outbox) {
         self.has_stops_to_do = false;
-        self.pump_algo_cancels(now, out);
         for index in 0..self.symbols.len() {
             if self.symbols[index].position.is_flat() {
                 self.symbols[index].is_to_close = false;
@@ -63,6 +60,7 @@ impl Engine {
                 self.pump_stop(now, index, out);
             }
         }
+        self.pump_algo_cancels(now, out);
     }
 
     fn pump_stop(&mut self, now: Now, index: usize, out: &mut Outbox) {
@@ -106,8 +104,7 @@ impl Engine {
     ) {
         let id = self.orders.next_id(StrategyId::STOP);
         let has_room = id.is_some() && self.algos.len() < crate::orders::ALGOS_MAX;
-        let stop =
-            NewAlgo { symbol, client_order_id: id.unwrap_or_default(), side, trigger_price };
+        let stop = NewAlgo { symbol, client_order_id: id.unwrap_or_default(), side, trigger_price };
         let verdict =
             self.with_view(now, symbol, has_room, |view, _| risk::check_stop(view, &stop));
         let Ok(approved) = verdict else {
@@ -118,7 +115,8 @@ impl Engine {
         if self.orders.take_id(StrategyId::STOP).is_none() {
             return;
         }
-        let request_id = self.open_algo_request(RequestKind::PlaceAlgo, &Algo::new(now.mono, &stop));
+        let request_id =
+            self.open_algo_request(RequestKind::PlaceAlgo, &Algo::new(now.mono, &stop));
         self.rate.add(now.mono);
         self.algos.keep(Algo::new(now.mono, &stop));
         self.count(Counter::StopPlaced);
@@ -155,9 +153,8 @@ impl Engine {
             let (messages_10s, messages_1m) = self.rate.counts(now.mono);
             let limits = &self.config.limits;
             let verdict = risk::check_cancel_algo(limits, messages_10s, messages_1m, &algo);
-            let may_send = now.mono >= self.banned_until
-                && now.mono >= algo.retry_at
-                && self.can_send(out);
+            let may_send =
+                now.mono >= self.banned_until && now.mono >= algo.retry_at && self.can_send(out);
             let (Ok(approved), true) = (verdict, may_send) else {
                 self.has_stops_to_do = true;
                 continue;
@@ -238,8 +235,7 @@ impl Engine {
 
     pub(super) fn doubt_unanswered_algos(&mut self) {
         for algo in self.algos.iter_mut() {
-            algo.is_unknown |=
-                algo.status == AlgoStatus::PendingNew || algo.cancel == Cancel::Sent;
+            algo.is_unknown |= algo.status == AlgoStatus::PendingNew || algo.cancel == Cancel::Sent;
         }
     }
 
@@ -289,14 +285,17 @@ impl Engine {
                 _ => {}
             }
         } else if !was_known {
-            self.keep_found(now, &OpenAlgo {
-                symbol: update.symbol,
-                client_order_id: update.client_order_id,
-                algo_id: update.algo_id,
-                side: update.side,
-                trigger_price: update.trigger_price,
-                close_position: update.close_position,
-            });
+            self.keep_found(
+                now,
+                &OpenAlgo {
+                    symbol: update.symbol,
+                    client_order_id: update.client_order_id,
+                    algo_id: update.algo_id,
+                    side: update.side,
+                    trigger_price: update.trigger_price,
+                    close_position: update.close_position,
+                },
+            );
         }
     }
 
@@ -353,12 +352,15 @@ impl Engine {
             if was_sure && gone.cancel == Cancel::No {
                 differences += 1;
                 self.count(Counter::StopMissing);
-                self.tell_difference(out, Difference {
-                    what: DifferenceKind::AlgoMissing,
-                    symbol: gone.symbol,
-                    ours: gone.id.0 as i64,
-                    venue: 0,
-                });
+                self.tell_difference(
+                    out,
+                    Difference {
+                        what: DifferenceKind::AlgoMissing,
+                        symbol: gone.symbol,
+                        ours: gone.id.0 as i64,
+                        venue: 0,
+                    },
+                );
             }
         }
         for found in told {
@@ -372,16 +374,18 @@ impl Engine {
             }
             if self.is_reconciled {
                 differences += 1;
-                self.tell_difference(out, Difference {
-                    what: DifferenceKind::AlgoFound,
-                    symbol: found.symbol,
-                    ours: 0,
-                    venue: found.algo_id.0,
-                });
+                self.tell_difference(
+                    out,
+                    Difference {
+                        what: DifferenceKind::AlgoFound,
+                        symbol: found.symbol,
+                        ours: 0,
+                        venue: found.algo_id.0,
+                    },
+                );
             }
             self.keep_found(now, found);
         }
         differences
     }
 }
-

@@ -2,16 +2,19 @@
 
 use super::*;
 use crate::config::{Safety, Timing};
-use crate::input::Truth;
+use crate::input::{OpenAlgo, OpenOrder, Truth};
 use crate::outbox::Action;
 use crate::risk::{Limits, SymbolConfig, SymbolLimits, SymbolRules};
 use crate::strategy::{StrategyConfig, TestConfig, TestStyle};
 use schema::*;
 
 mod commands;
+mod markets;
+mod outcomes;
 mod sequences;
 mod states;
 mod tape;
+mod truths;
 
 const MS: u64 = 1_000_000;
 const START_MONO: u64 = 1_000_000 * MS;

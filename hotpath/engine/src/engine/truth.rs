@@ -7,7 +7,9 @@
 //! accounts (2025-10-10). After a difference the state stays Reducing until a truth shows none.
 
 use schema::{
-    ClientOrderId, Counter, Difference, DifferenceKind, Event, MonoNs,     OrderStatus, StateReason, SymbolId, };
+    ClientOrderId, Counter, Difference, DifferenceKind, Event, MonoNs, OrderStatus, StateReason,
+    SymbolId,
+};
 
 use super::Engine;
 use crate::input::{Now, OpenOrder, Truth};
@@ -282,8 +284,8 @@ impl Engine {
         for index in 0..self.orders.live_count() {
             let Some(handle) = self.orders.live_at(index) else { break };
             let order = *self.orders.get(handle);
-            let is_due = order.missing_at.0 != 0
-                && now.mono.since(order.missing_at) >= MISSING_GRACE_NS;
+            let is_due =
+                order.missing_at.0 != 0 && now.mono.since(order.missing_at) >= MISSING_GRACE_NS;
             if is_due {
                 self.tell_difference(
                     out,

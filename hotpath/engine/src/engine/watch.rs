@@ -52,7 +52,8 @@ impl Engine {
     /// Whether the venue's clock is too far from ours, in doubt, or not known although it must be.
     pub(super) fn is_clock_skewed(&self, now: Now) -> bool {
         let safety = &self.config.safety;
-        let is_known = self.clock.at.is_some_and(|at| now.mono.since(at) <= safety.clock_age_ns_max);
+        let is_known =
+            self.clock.at.is_some_and(|at| now.mono.since(at) <= safety.clock_age_ns_max);
         let is_far = self.clock.at.is_some()
             && self.clock.offset_ns.unsigned_abs() > safety.clock_skew_ns_max;
         self.clock.is_doubted || is_far || safety.require_clock && !is_known

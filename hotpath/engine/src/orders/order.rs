@@ -123,7 +123,7 @@ impl Order {
         if !self.is_live() || self.filled.units() >= self.qty.units() {
             return Qty::ZERO;
         }
-        Qty::from_units(self.qty.units() - self.filled.units())
+        Qty::from_units(self.qty.units().saturating_sub(self.filled.units()))
     }
     /// Whether the venue counted fills that were not booked here.
     #[inline]
