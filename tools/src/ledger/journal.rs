@@ -1,7 +1,11 @@
 //! The journal's ledger: execution reports, balances and positions the trader recorded.
 
 use rings::Next;
-use schema::{Event, ExecType, ExecutionReport, Record, RunInfo, SymbolId};
+use std::collections::HashMap;
+
+use schema::{
+    ClientOrderId, Event, ExecType, ExecutionReport, OrderReply, OrderStatus, Record, RunInfo, SymbolId,
+};
 
 use super::{Fill, Ledger, Placed};
 use crate::exit::Failure;
@@ -47,6 +51,8 @@ pub(crate) fn recorded(place: String, recording: &Recording) -> (Ledger, u64) {
 
 struct Builder {
     ledger: Ledger,
+    /// Symbols of orders decided here.
+    decided: HashMap<ClientOrderId, SymbolId>,
     info: RunInfo,
 }
 
@@ -55,7 +61,7 @@ impl Builder {
         let mut ledger = Ledger::new("journal", place);
         ledger.positions = Some(std::collections::BTreeMap::new());
         ledger.placed = Some(std::collections::BTreeMap::new());
-        Self { ledger, info }
+        Self { ledger, decided: HashMap::new(), info }
     }
 
     fn name(&self, symbol: SymbolId) -> String {
@@ -66,6 +72,10 @@ impl Builder {
     fn take(&mut self, record: &Record) {
         match Event::from_record(record) {
             Ok(Event::Report(report)) => self.report(&report),
+            Ok(Event::Decision(decision)) => {
+                self.decided.insert(decision.order.client_order_id, decision.order.symbol);
+            }
+            Ok(Event::Reply(reply)) if reply.is_ok() => self.reply(&reply),
             Ok(Event::Balance(balance, ..)) if balance.is_quote => {
                 self.ledger.wallet = Some(balance.wallet);
             }
@@ -82,13 +92,34 @@ impl Builder {
         }
     }
 
+    /// The end of an order whose reports never came is known from the answer to a question.
+    fn reply(&mut self, reply: &OrderReply) {
+        let Some(symbol) = self.decided.get(&reply.client_order_id) else { return };
+        if reply.venue_order_id.0 == 0 || !reply.order_status.is_terminal() {
+            return;
+        }
+        let key = (self.name(*symbol), reply.venue_order_id.0);
+        let placed = self.ledger.placed.get_or_insert_default();
+        if placed.get(&key).is_none_or(|known| known.cum_qty <= reply.cum_qty) {
+            let status = reply.order_status.to_string();
+            placed.insert(key, Placed { status, cum_qty: reply.cum_qty });
+        }
+    }
+
     fn report(&mut self, report: &ExecutionReport) {
         let symbol = self.name(report.symbol);
         let key = (symbol.clone(), report.venue_order_id.0);
         let placed = self.ledger.placed.get_or_insert_default();
         let known = placed.get(&key);
-        // A late fill after a cancel raises the quantity and leaves the state the venue tells.
-        if known.is_none_or(|known| known.cum_qty <= report.cum_qty) {
+        // A late fill after a cancel raises the quantity and leaves the state the venue tells; what
+        // overtook an order's end on the way does not open it again.
+        let reopens = |known: &Placed| {
+            let status = OrderStatus::from_wire(known.status.as_bytes());
+            known.cum_qty == report.cum_qty
+                && status.is_some_and(OrderStatus::is_terminal)
+                && !report.status.is_terminal()
+        };
+        if known.is_none_or(|known| known.cum_qty <= report.cum_qty && !reopens(known)) {
             let status = report.status.to_string();
             placed.insert(key, Placed { status, cum_qty: report.cum_qty });
         }
