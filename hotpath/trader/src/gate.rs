@@ -20,6 +20,9 @@
 //! 6. after the journal record: all know.
 //!
 //! The record comes after the write on purpose: it costs the tick nothing, and line 5 is covered.
+//!
+//! What goes by REST instead (no order connection is up) is journalled before it leaves the desk, so
+//! line 5 does not exist there; [`crate::cold::last_way`] says the rest of it.
 
 use binance::{EncodeError, Encoder, REQUEST_BYTES_MAX};
 use engine::Action;

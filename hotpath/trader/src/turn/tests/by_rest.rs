@@ -10,10 +10,12 @@ use crate::cold::{Api, CallError, Method, Security};
 
 const NAME: &[u8] = b"BTCUSDT";
 
-/// A venue that fills what reduces and knows no order.
+type Asked = (Method, Vec<(String, String)>);
+
+/// A venue that takes what reduces, fills nothing, and knows no order.
 #[derive(Default)]
 struct Venue {
-    asked: RefCell<Vec<(Method, Vec<(String, String)>)>>,
+    asked: RefCell<Vec<Asked>>,
 }
 
 impl Api for Venue {
