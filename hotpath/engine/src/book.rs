@@ -8,6 +8,7 @@
 //! All share one sequence of update ids, so the freshest best bid and ask is the one with the
 //! highest id, whatever it came from.
 
+use crate::planted::{Bug, planted};
 use schema::{BookTicker, DepthBuf, DepthHead, DepthKind, Level, MonoNs, Side, WallNs};
 
 mod buffer;
@@ -282,7 +283,9 @@ impl Book {
             Sync::Bridging if head.last_update_id < self.last_update_id => return Applied::Old,
             Sync::Bridging => bridges(self.last_update_id, head),
             Sync::Diff if head.last_update_id <= self.last_update_id => return Applied::Old,
-            Sync::Diff => head.previous_update_id == self.last_update_id,
+            Sync::Diff => {
+                head.previous_update_id == self.last_update_id || planted(Bug::GapUnnoticed)
+            }
         };
         if !follows {
             self.gaps += 1;

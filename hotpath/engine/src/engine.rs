@@ -17,6 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::input::{Input, Now};
 use crate::orders::{Algos, Orders, Requests, SeenFills};
 use crate::outbox::Outbox;
+use crate::planted::{Bug, planted};
 use crate::position::Position;
 use crate::risk::{Exposure, Market, MessageRate};
 use crate::signal::Signal;
@@ -415,10 +416,45 @@ impl Engine {
             e.working = working[index];
             e.price = price;
         }
+        self.forget_planted(&mut exposure);
         let unrealized = Notional::from_e16(unrealized.clamp(i128::MIN / 2, i128::MAX / 2));
         exposure.equity =
             unrealized.and_then(|sum| self.wallet.checked_add(sum)).unwrap_or(Notional::ZERO);
         exposure
+    }
+
+    /// Leaves out what a planted bug forgets; nothing without one.
+    #[inline]
+    fn forget_planted(&self, exposure: &mut Exposure) {
+        let is_planted = planted(Bug::InFlightForgotten) || planted(Bug::CancelClears);
+        if !is_planted {
+            return;
+        }
+        for (_, order) in self.orders.live() {
+            let is_forgotten = match order.venue_status {
+                schema::OrderStatus::PendingNew => planted(Bug::InFlightForgotten),
+                _ => planted(Bug::CancelClears) && order.cancel == crate::orders::Cancel::Sent,
+            };
+            let leaves = i128::from(order.leaves_qty().units());
+            if let (true, Some(e)) = (is_forgotten, exposure.symbols.get_mut(order.symbol.index()))
+            {
+                match order.side {
+                    schema::Side::Buy => e.working.buy -= leaves,
+                    schema::Side::Sell => e.working.sell -= leaves,
+                }
+            }
+        }
+    }
+
+    /// Since when fills may be missing although the user stream is up: an order is short of fills
+    /// the venue counted, or a position differs from the venue's. They are to be asked for from
+    /// there, by time, before the venue's position is taken over without them.
+    pub fn fills_missing_since(&self) -> Option<MonoNs> {
+        let short = self.orders.live().filter(|(_, order)| order.is_short_of_fills());
+        let sent_at = short.map(|(_, order)| order.sent_at).min();
+        let is_off = self.symbols.iter().any(|s| s.pending_qty.is_some());
+        let known_at = if is_off { self.truth_at } else { None };
+        sent_at.into_iter().chain(known_at).min()
     }
 
     /// Equity lost since the day began.

@@ -18,6 +18,7 @@ mod engine;
 mod input;
 pub mod orders;
 mod outbox;
+mod planted;
 pub mod position;
 pub mod risk;
 pub mod signal;
@@ -28,6 +29,9 @@ pub use config::{Config, ConfigError, Safety, Timing};
 pub use engine::{Engine, Headroom, Unit};
 pub use input::{Input, Now, OpenAlgo, OpenOrder, Truth};
 pub use outbox::{ACTIONS_MAX, Action, Outbox, RECORDS_MAX};
+#[cfg(feature = "planted")]
+pub use planted::plant;
+pub use planted::{Bug, planted};
 pub use position::Position;
 pub use risk::{Approved, Limits, SymbolConfig, SymbolLimits, SymbolRules};
 pub use strategy::StrategyConfig;

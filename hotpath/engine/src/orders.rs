@@ -330,6 +330,16 @@ impl Orders {
         });
     }
 
+    /// Whether the order was found at the venue, not sent by this boot as an order.
+    #[inline]
+    pub const fn is_adopted(&self, handle: Handle) -> bool {
+        handle.0 as usize >= ORDER_SLOTS
+    }
+    /// Takes over what is booked already although not on this order: fills told before it was.
+    pub fn catch_up(&mut self, handle: Handle, cum_qty: Qty) {
+        self.change(handle, |order| order.filled = order.filled.max(cum_qty));
+    }
+
     /// Takes note of a change that is about to be sent: the order counts with the larger quantity.
     pub fn begin_change(&mut self, now: MonoNs, handle: Handle, qty: Qty) {
         self.change(handle, |order| {

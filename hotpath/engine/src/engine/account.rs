@@ -10,6 +10,7 @@ use super::Engine;
 use crate::input::{Now, OpenOrder};
 use crate::orders::{Cancel, Handle, Notice};
 use crate::outbox::Outbox;
+use crate::planted::{Bug, planted};
 
 /// An earlier start of ours may still have orders on their way when this one is reconciled; an
 /// order of another start that is placed so long after belongs to a trader that is alive.
@@ -29,7 +30,14 @@ impl Engine {
         }
         let is_fill = matches!(report.exec_type, ExecType::Trade | ExecType::Calculated)
             && report.last_qty.units() > 0;
-        let notice = is_fill.then(|| self.symbols[index].seen.note(report.trade_id, true));
+        let mut fill_id = report.trade_id;
+        if planted(Bug::FillByOrderId) {
+            fill_id = schema::TradeId(report.venue_order_id.0);
+        }
+        let mut notice = is_fill.then(|| self.symbols[index].seen.note(fill_id, true));
+        if planted(Bug::LiteAndReport) && notice == Some(Notice::Completes) {
+            notice = Some(Notice::First);
+        }
         if notice == Some(Notice::Duplicate) {
             self.count(Counter::FillDuplicate);
         }
@@ -51,6 +59,12 @@ impl Engine {
             self.charge(index, report.commission);
         }
         let Some(handle) = handle else { return };
+        // A fast notice came before the order was known here: its fill was booked on no order.
+        if matches!(notice, Some(Notice::Completes | Notice::Duplicate))
+            && self.orders.is_adopted(handle)
+        {
+            self.orders.catch_up(handle, report.cum_qty);
+        }
         if report.exec_type == ExecType::Amendment {
             self.orders.amend(handle, report.price, report.qty);
         }
@@ -170,6 +184,10 @@ impl Engine {
         qty: Qty,
         price: Price,
     ) {
+        let is_over = handle.is_some_and(|handle| !self.orders.get(handle).is_live());
+        if planted(Bug::LateFillIgnored) && is_over {
+            return;
+        }
         let s = &mut self.symbols[index];
         match s.position.apply_fill(side, qty, price) {
             Ok(realized) => {

@@ -9,6 +9,7 @@ use super::Engine;
 use super::outcome::{Refusal, refusal};
 use crate::input::Now;
 use crate::orders::{Cancel, Handle, Request, Resend};
+use crate::planted::{Bug, planted};
 
 /// Pause after the first refusal of the venue; doubled with every further one in a row.
 const REFUSED_PAUSE_NS: u64 = 100_000_000;
@@ -62,6 +63,7 @@ impl Engine {
         let told_ns = told_ms.saturating_mul(1_000_000).min(BAN_NS_MAX);
         let until = now.mono.plus_ns(if told_ns > 0 { told_ns } else { LIMITED_PAUSE_NS });
         match refusal(reply) {
+            Refusal::Banned if planted(Bug::BanIgnored) => {}
             Refusal::Banned => {
                 self.count(Counter::VenueThrottled);
                 self.banned_until = self.banned_until.max(until);
@@ -102,6 +104,10 @@ impl Engine {
         }
         let kind = refusal(reply);
         let resend = match kind {
+            Refusal::Unknown if planted(Bug::UnknownResent) && order.retries < RESENDS_MAX => {
+                Resend::AfterPause
+            }
+            Refusal::Unknown if planted(Bug::UnknownIsDead) => Resend::No,
             Refusal::Unknown => return self.doubt(handle),
             Refusal::Failed if order.reduce_only && order.retries < RESENDS_MAX => {
                 Resend::AfterPause

@@ -336,3 +336,25 @@ fn late_early_and_repeated_fills_are_counted_as_such() {
     assert_eq!(rig.counted(Counter::FillDuplicate), 1);
     assert_eq!(rig.counted(Counter::FillLate), 1);
 }
+
+#[test]
+fn an_order_of_others_whose_fill_is_told_before_it_leaves_nothing_behind() {
+    let mut rig = Rig::idle();
+    let order = NewOrder {
+        symbol: SymbolId(0),
+        client_order_id: ClientOrderId::NONE,
+        side: Side::Buy,
+        order_type: OrderType::Market,
+        time_in_force: TimeInForce::Gtc,
+        price: Price::ZERO,
+        qty: milli(5),
+        reduce_only: false,
+    };
+    let f = fill(3, milli(5), milli(5));
+    rig.lite(&order, f);
+    rig.report(&order, ExecType::New, OrderStatus::New, NO_FILL);
+    rig.report(&order, ExecType::Trade, OrderStatus::Filled, f);
+    assert_eq!(rig.qty(0), milli(5));
+    assert_eq!((rig.engine.orders().live_count(), rig.engine.orders().unknown_count()), (0, 0));
+    assert_eq!(rig.engine.state_reason(), StateReason::External);
+}
