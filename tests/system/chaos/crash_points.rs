@@ -20,6 +20,9 @@ const LIFE: Duration = Duration::from_millis(2_500);
 /// Points every order passes kill at this pass: who lives longer has more orders.
 const PASS: u32 = 4;
 
+/// Each point costs two starts.
+const POINTS_PER_VENUE: usize = 4;
+
 /// The names of all crash points.
 fn points() -> Vec<String> {
     let output = Command::new(binary("trader-chaos")).arg("crash-points").output();
@@ -52,31 +55,37 @@ struct Found {
 impl State {
     /// Every point once; the trader that comes back must agree with the venue.
     fn kill_at_every_point(self) {
-        let mut system = self.setup.clone().chaos_trader().start();
-        system.armed();
-        system.trades(1);
         let mut found = Found::default();
-        for point in points() {
-            system.kill_trader();
-            for fault in &self.faults {
-                system.venue.fault(fault.clone());
+        // Starts cost weight, and the venue allows so much of it a minute: few points a venue.
+        for points in points().chunks(POINTS_PER_VENUE) {
+            let mut system = self.setup.clone().again().chaos_trader().start();
+            system.armed();
+            for point in points {
+                self.kill_at(&mut system, point, &mut found);
             }
-            let is_often = ["order_", "reply_", "report_", "cancel_"]
-                .iter()
-                .any(|start| point.starts_with(start));
-            let at = format!("{point}:{}", if is_often { PASS } else { 1 });
-            system.start_trader_with(&[("SHRIKE_CRASH_AT".to_owned(), at)]);
-            leads_to(&mut system, &point);
-            if dies(&mut system) { &mut found.reached } else { &mut found.missed }.push(point);
-            let ledger = system.venue.ledger();
-            found.seen += usize::from((self.is_seen)(&system, &ledger));
-            system.venue.clear();
-            system.start_trader();
-            found.times.push(system.armed());
-            system.converged();
+            system.finish();
         }
         found.tell(self.name);
-        system.finish();
+    }
+
+    fn kill_at(&self, system: &mut System, point: &str, found: &mut Found) {
+        system.kill_trader();
+        for fault in &self.faults {
+            system.venue.fault(fault.clone());
+        }
+        let is_often = ["order_", "reply_", "report_", "cancel_"];
+        let is_often = is_often.iter().any(|start| point.starts_with(start));
+        let at = format!("{point}:{}", if is_often { PASS } else { 1 });
+        system.start_trader_with(&[("SHRIKE_CRASH_AT".to_owned(), at)]);
+        leads_to(system, point);
+        let list = if dies(system) { &mut found.reached } else { &mut found.missed };
+        list.push(point.to_owned());
+        let ledger = system.venue.ledger();
+        found.seen += usize::from((self.is_seen)(system, &ledger));
+        system.venue.clear();
+        system.start_trader();
+        found.times.push(system.armed());
+        system.converged();
     }
 }
 

@@ -203,7 +203,8 @@ fn f07_events_in_the_wrong_order_are_put_right() {
     let before = system.counters();
     // Both connections tell the same depth event after the next one.
     for _ in 0..6 {
-        let swap = json!({ "where": { "stream": "btcusdt@depth@100ms" }, "count": 2 });
+        let depth = json!({ "event": "depthUpdate", "symbol": "BTCUSDT" });
+        let swap = json!({ "where": depth, "count": 2, "ms": 150 });
         system.venue.fault(public("swap", swap));
         std::thread::sleep(Duration::from_millis(150));
     }

@@ -215,6 +215,7 @@ impl System {
         let mut all: Vec<String> = ["venue", "trader", "persist"]
             .map(|name| tail(&self.path(&format!("{name}.out"))))
             .into();
+        all.push(format!("venue {}", self.setup.venue.join(" ")));
         if let Some(status) = self.status() {
             let state = TradingState::from_u8(status.trading_state as u8);
             let reason = StateReason::from_u8(status.state_reason as u8);

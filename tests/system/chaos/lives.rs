@@ -59,6 +59,12 @@ fn f43_however_the_trader_dies_it_comes_back_with_the_venues_truth() {
         system.armed();
         system.trades(2);
         signal(system.trader(), name);
+        if name != "ABRT" {
+            // The runtime's own handler looks for an overflown stack first, and lets the fault
+            // happen again: one that comes from outside must come twice.
+            std::thread::sleep(Duration::from_millis(50));
+            signal(system.trader(), name);
+        }
         let ended = system.trader_ended();
         assert_eq!(ended.signal(), Some(number), "{ended:?}\n{}", system.said());
         // What it knew of the keys must not lie in a file.

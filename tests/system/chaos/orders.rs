@@ -28,8 +28,7 @@ fn start(setup: Setup) -> System {
 
 /// Nobody is told of the next orders by the user stream, for a while.
 fn untold(for_ms: u64) -> Value {
-    let event = "ORDER_TRADE_UPDATE";
-    json!({ "kind": "lose", "where": { "event": event }, "for_ms": for_ms })
+    json!({ "kind": "silence", "where": { "route": "private" }, "for_ms": for_ms })
 }
 
 /// What every row of an unknown outcome demands after `faults`: it is counted, risk is not added
@@ -225,12 +224,11 @@ fn f26_a_fill_before_its_acknowledgement_makes_the_order() {
 #[test]
 fn f27_a_fill_that_races_its_cancel_is_booked() {
     let mut system = start(setup("f27").resting(150));
-    for ppm in [1_000_000, 400_000] {
+    for (ppm, counter) in [(1_000_000, Counter::CancelRetried), (400_000, Counter::FillLate)] {
         let before = system.counters();
         let cancel = json!({ "method": "cancel" });
-        let race = json!({ "kind": "fill_first", "where": cancel, "ppm": ppm, "count": 4 });
-        system.venue.fault(race);
-        system.moved(&before, Counter::FillLate);
+        system.venue.fault(json!({ "kind": "fill_first", "where": cancel, "ppm": ppm }));
+        system.moved(&before, counter);
         system.struck(2);
         system.venue.clear();
         system.converged();

@@ -32,13 +32,21 @@ pub(crate) struct Setup {
     is_alone: bool,
 }
 
+/// Systems of this process.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// The venue makes its keys from the seed, and one account has one trader on a host: seeds of
+/// systems that run at the same time differ, whoever started them.
+fn seed(number: u32) -> String {
+    (u64::from(std::process::id()) * 1_000 + u64::from(number)).to_string()
+}
+
 impl Setup {
     /// A venue with two symbols of a seeded market; a trader of the `test` strategy that crosses
     /// the spread ten times a second and symbol, parked between; persist into SQLite.
     pub(crate) fn new(row: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let venue = ["--seed", "11", "--balance", "100000", "--symbol", "BTCUSDT"];
+        let venue = ["--seed", &seed(number), "--balance", "100000", "--symbol", "BTCUSDT"];
         let venue = venue.iter().chain(&["--symbol", "ETHUSDT"]);
         let setup = Self {
             instance: format!("{row}-{number}-{}", std::process::id()),
@@ -58,6 +66,15 @@ impl Setup {
             .set("strategy.style", "ioc")
             .set("strategy.interval_ms", 100)
             .set("strategy.hold_ms", 50)
+    }
+
+    /// The same for another system: another name and another account.
+    pub(crate) fn again(mut self) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let row = self.instance.split('-').next().unwrap_or_default();
+        self.instance = format!("{row}-{number}-{}", std::process::id());
+        self.venue[1] = seed(number);
+        self
     }
 
     /// Orders rest: post-only at the best price, moved with it, cancelled after `hold_ms`.

@@ -91,7 +91,7 @@ impl Venue {
 
     /// Requests that came while their sender was banned, since the venue started.
     pub(crate) fn refused_by_ban(&self) -> u64 {
-        self.get("/shrike/stats")["refused_by_ban"].as_u64().expect("the venue counts them")
+        self.get("/shrike/stats")["called_while_banned"].as_u64().expect("the venue counts them")
     }
 
     /// Everything that happened to the account.
