@@ -77,7 +77,8 @@ pub(crate) fn latency(dir: &Path, second: f64) -> Option<Latency> {
     let address = std::fs::read_to_string(dir.join("metrics.address")).ok()?;
     let page = get(address.trim(), "/metrics")?;
     let value = |parts: &[&str]| -> Option<f64> {
-        let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
+        let is_it =
+            |line: &&str| !line.starts_with('#') && parts.iter().all(|part| line.contains(part));
         page.lines().find(is_it)?.rsplit(' ').next()?.parse().ok()
     };
     let tick = "shrike_tick_to_order_seconds{";
