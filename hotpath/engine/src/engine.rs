@@ -446,15 +446,11 @@ impl Engine {
         }
     }
 
-    /// Since when fills may be missing although the user stream is up: an order is short of fills
-    /// the venue counted, or a position differs from the venue's. They are to be asked for from
-    /// there, by time, before the venue's position is taken over without them.
-    pub fn fills_missing_since(&self) -> Option<MonoNs> {
-        let short = self.orders.live().filter(|(_, order)| order.is_short_of_fills());
-        let sent_at = short.map(|(_, order)| order.sent_at).min();
-        let is_off = self.symbols.iter().any(|s| s.pending_qty.is_some());
-        let known_at = if is_off { self.truth_at } else { None };
-        sent_at.into_iter().chain(known_at).min()
+    /// Whether fills are missing although the user stream is up: an order is short of what the venue
+    /// counted, or a position differs from the venue's. Later fills may have come all the same.
+    pub fn lacks_fills(&self) -> bool {
+        self.orders.live().any(|(_, order)| order.is_short_of_fills())
+            || self.symbols.iter().any(|s| s.pending_qty.is_some())
     }
 
     /// Equity lost since the day began.

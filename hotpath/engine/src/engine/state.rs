@@ -8,6 +8,7 @@ use schema::{
 use super::Engine;
 use crate::input::Now;
 use crate::outbox::Outbox;
+use crate::planted::{Bug, planted};
 
 /// What keeps the engine from adding risk, as a set of [`StateReason`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,7 +107,7 @@ impl Engine {
             Link::Market => {}
             // What happened while it was down is not known until truth is told.
             Link::User => {
-                if !is_up {
+                if !is_up && !planted(Bug::UserLossIgnored) {
                     self.causes.raise(StateReason::UserLinkDown);
                 }
             }
@@ -171,13 +172,17 @@ impl Engine {
                     <= self.config.timing.verdict_age_ns_max
         });
         self.causes.set(StateReason::Verdict, self.config.require_verdict && !is_verdict_fine);
-        self.is_killed |= self.verdict.is_some_and(|verdict| verdict.killed != 0);
+        self.is_killed |= self.verdict.is_some_and(|verdict| {
+            let is_late = planted(Bug::KillLate)
+                && now.mono.since(MonoNs(verdict.mono_ns)) < 500_000_000;
+            verdict.killed != 0 && !is_late
+        });
         let level = if self.causes.has(StateReason::JournalPressure) {
             RELIEF_SIXTEENTHS
         } else {
             PRESSURE_SIXTEENTHS
         };
-        let is_pressed = self.is_journal_above(level);
+        let is_pressed = self.is_journal_above(level) && !planted(Bug::PressureIgnored);
         if is_pressed && !self.causes.has(StateReason::JournalPressure) {
             self.count(Counter::JournalPressure);
         }

@@ -15,6 +15,7 @@ use super::Engine;
 use crate::input::{Now, OpenOrder, Truth};
 use crate::orders::{Cancel, Handle, Resend};
 use crate::outbox::Outbox;
+use crate::planted::{Bug, planted};
 use crate::position::Position;
 
 /// An order the venue does not list is given so long to be told of by the user stream, before it
@@ -158,7 +159,7 @@ impl Engine {
             return Told::Later;
         }
         let is_new = s.pending_qty != Some(told.qty);
-        let is_believed = is_first || !is_new && !is_suspect;
+        let is_believed = is_first || !is_new && !is_suspect || planted(Bug::EmptyBelieved);
         if is_new {
             s.pending_qty = Some(told.qty);
             let what = DifferenceKind::Position;

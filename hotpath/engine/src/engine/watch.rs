@@ -4,6 +4,7 @@ use schema::{Counter, StateReason, WallNs};
 
 use super::Engine;
 use crate::input::Now;
+use crate::planted::{Bug, planted};
 
 /// What is known of the venue's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,7 +28,7 @@ impl Engine {
             let gap_ns = now.mono.since(last.mono);
             let mono_ns = i64::try_from(gap_ns).unwrap_or(i64::MAX);
             let jump_ns = wall_ns.saturating_sub(mono_ns).unsigned_abs();
-            if jump_ns > self.config.timing.clock_jump_ns_max {
+            if jump_ns > self.config.timing.clock_jump_ns_max && !planted(Bug::JumpIgnored) {
                 self.count(Counter::ClockJump);
                 self.causes.raise(StateReason::ClockJump);
                 // The offset was measured against a clock that is no more.

@@ -161,11 +161,16 @@ impl Session {
         let seen_at = self.is_account_known.then_some(self.user_seen_at);
         // If something was lost, what came behind it does not show where that began.
         let lost_at = self.user_lost_at.take();
+        let lacks = engine.lacks_fills() && self.is_account_known;
+        let lost_at = lost_at.or(lacks.then_some(self.sure_at));
         let is_lost = lost_at.is_some() && self.is_account_known;
         let last = if is_lost { self.sure_trades } else { self.last_trades };
         let missed = lost_at.map(|at| if is_lost { at.min(self.sure_at) } else { at }).or(seen_at);
         self.asks.asked_trades = self.last_trades;
         self.asks.missed = missed.map(|since| Missed { since, last });
+        if engine::planted(engine::Bug::MissedForgotten) {
+            self.asks.missed = None;
+        }
         Some(Ask::Reconcile(self.asks.missed))
     }
 
