@@ -331,8 +331,8 @@ impl Hub {
             event_ms: head.event_time.ms(),
         };
         if self.has(Topic::Depth(symbol, 0)) {
-            let text = market::depth(format, &ids, &update.bids, &update.asks);
-            self.publish(Topic::Depth(symbol, 0), text);
+            let (bids, asks) = (&update.bids, &update.asks);
+            self.publish_diff(Topic::Depth(symbol, 0), format, &ids, bids, asks);
         }
         for speed in [100, 250, 500] {
             let topic = Topic::Depth(symbol, speed);

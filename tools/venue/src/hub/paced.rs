@@ -20,6 +20,9 @@ use crate::{
 /// Between two tickers of one symbol (12 in 25 s were measured).
 const TICKER_MS: i64 = 2_000;
 
+/// Most levels a side of one event.
+const EVENT_LEVELS_MAX: usize = 1_000;
+
 impl Hub {
     /// Sends what streams of a fixed pace have gathered.
     pub(crate) fn tick(&mut self, now_ms: i64, exchange: &Exchange, history: &mut History) {
@@ -61,6 +64,34 @@ impl Hub {
         if crossed(1_000) && self.has(Topic::AllMiniTickers) {
             let text = self.all_days(now_ms, history, ticker::mini);
             self.publish(Topic::AllMiniTickers, text);
+        }
+    }
+
+    /// Sends a diff, in several events where it has more levels than one event carries (a tape that
+    /// begins again empties the whole book); ids between its first and last are free for that.
+    pub(super) fn publish_diff(
+        &mut self,
+        topic: Topic,
+        format: &Format,
+        ids: &DepthIds,
+        bids: &[Level],
+        asks: &[Level],
+    ) {
+        let parts = bids.len().max(asks.len()).div_ceil(EVENT_LEVELS_MAX).max(1);
+        let free = usize::try_from(ids.last.saturating_sub(ids.previous)).unwrap_or(usize::MAX);
+        let parts = parts.min(free.max(1));
+        let size = |all: usize| all.div_ceil(parts).max(1);
+        let mut previous = ids.previous;
+        for part in 0..parts {
+            let slice = |all: &[Level]| -> Vec<Level> {
+                all.iter().skip(part * size(all.len())).take(size(all.len())).copied().collect()
+            };
+            let is_last = part + 1 == parts;
+            let last = if is_last { ids.last } else { previous + 1 };
+            let first = if part == 0 { ids.first.min(last) } else { last };
+            let own = DepthIds { first, last, previous, ..*ids };
+            self.publish(topic, market::depth(format, &own, &slice(bids), &slice(asks)));
+            previous = last;
         }
     }
 
@@ -115,7 +146,7 @@ impl Hub {
             let level = |(&price, &qty): (&Price, &Qty)| Level { price, qty };
             let bids: Vec<Level> = pending.bids.iter().rev().map(level).collect();
             let asks: Vec<Level> = pending.asks.iter().map(level).collect();
-            self.publish(topic, market::depth(format, &pending.ids, &bids, &asks));
+            self.publish_diff(topic, format, &pending.ids, &bids, &asks);
         }
         for levels in [5u8, 10, 20] {
             let topic = Topic::Partial(symbol, levels, speed);
