@@ -6,7 +6,7 @@
 //! `seed:N,rate=R,only=a+b`), or are added while the venue runs:
 //!
 //! ```text
-//! POST /shrike/faults   {"add":[{"kind":"swallow_reply","where":{"method":"order.place"},"count":1}]}
+//! POST /shrike/faults   {"add":[{"kind":"swallow_reply","where":{"method":"place"},"count":1}]}
 //! POST /shrike/faults   {"clear":true}
 //! GET  /shrike/faults   what is set, and how often each struck
 //! ```

@@ -253,7 +253,8 @@ pub(crate) fn shift_times(text: &str, shift_ms: i64) -> String {
 mod tests {
     use super::*;
 
-    const TICKER: &str = r#"{"stream":"x","data":{"e":"bookTicker","E":1790000000000,"a":"101.50","b":"100.00","A":"2.000","B":"1.000","u":7}}"#;
+    const TICKER: &str = r#"{"stream":"x","data":{"e":"bookTicker","a":"101.50",
+        "b":"100.00","A":"2.000","B":"1.000","u":7}}"#;
     const DEPTH: &str = r#"{"e":"depthUpdate","b":[["100.0","1"]],"a":[["101.0","2"]]}"#;
 
     #[track_caller]
