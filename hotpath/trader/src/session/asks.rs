@@ -12,6 +12,8 @@ const PAUSE_NS: u64 = 50_000_000;
 const PAUSE_MAX_NS: u64 = 5_000_000_000;
 /// Between two reconciliations while a link is down.
 const FALLBACK_RECONCILE_NS: u64 = 5_000_000_000;
+/// Between two looks for fills while nothing shows that one is missing.
+const FILLS_NS: u64 = 25_000_000_000;
 /// Places are this part of the greatest age younger, each than the one before, when replaced.
 const STAGGER: u64 = 64;
 
@@ -66,6 +68,7 @@ pub(super) struct Asks {
     /// What the reconciliation under way makes up for, and when it was asked for.
     missed: Option<Missed>,
     asked_trades: [TradeId; SYMBOLS_MAX],
+    fills_asked_at: MonoNs,
     reconcile_asked_at: (MonoNs, WallNs),
     is_fallback: bool,
 }
@@ -157,8 +160,10 @@ impl Session {
         }
         self.asks.reconcile.ask();
         self.asks.reconcile_asked_at = (now.mono, now.wall);
-        // Once the account is known, every look at it looks for fills nobody told of too.
-        let seen_at = self.is_account_known.then_some(self.user_seen_at);
+        // Once the account is known, a look at it looks for fills nobody told of too; not every
+        // one, for that weighs as much as all else.
+        let is_long = now.mono.since(self.asks.fills_asked_at) >= FILLS_NS;
+        let seen_at = (self.is_account_known && is_long).then_some(self.user_seen_at);
         // If something was lost, what came behind it does not show where that began.
         let lost_at = self.user_lost_at.take();
         let lacks = engine.lacks_fills() && self.is_account_known;
@@ -167,6 +172,9 @@ impl Session {
         let last = if is_lost { self.sure_trades } else { self.last_trades };
         let missed = lost_at.map(|at| if is_lost { at.min(self.sure_at) } else { at }).or(seen_at);
         self.asks.asked_trades = self.last_trades;
+        if missed.is_some() {
+            self.asks.fills_asked_at = now.mono;
+        }
         self.asks.missed = missed.map(|since| Missed { since, last });
         if engine::planted(engine::Bug::MissedForgotten) {
             self.asks.missed = None;
