@@ -253,7 +253,7 @@ impl<S: Source> Player<S> {
 
     /// Reads until the next input is whole in both rings.
     fn complete_groups(&mut self) -> Result<(), FileError> {
-        while !self.is_over && !(self.has_next_journal() && self.has_next_market()) {
+        while !(self.is_over || self.has_next_journal() && self.has_next_market()) {
             self.read()?;
         }
         Ok(())
