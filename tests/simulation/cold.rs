@@ -118,8 +118,8 @@ impl World {
         security: Security,
     ) -> Result<Vec<u8>, CallError> {
         let nothing = || CallError::Wire("no answer".to_owned());
-        if self.now_ns < self.banned_until {
-            let wait = Duration::from_nanos(self.banned_until - self.now_ns);
+        if self.now_ns < self.rest_banned_until {
+            let wait = Duration::from_nanos(self.rest_banned_until - self.now_ns);
             return Err(CallError::Held { wait });
         }
         let flight = self.random.between(300_000, 8_000_000);
@@ -175,7 +175,7 @@ impl World {
         let retry_after = retry_after.map(|(_, seconds)| Duration::from_secs(*seconds as u64));
         if matches!(answer.status, 418 | 429) {
             let wait = retry_after.unwrap_or(Duration::from_secs(1)).as_nanos() as u64;
-            self.banned_until = self.banned_until.max(self.now_ns + wait);
+            self.rest_banned_until = self.rest_banned_until.max(self.now_ns + wait);
         }
         let (code, message) =
             binance::rest::parse_error(answer.body.as_bytes()).unwrap_or_default();
@@ -201,7 +201,8 @@ impl World {
         let left = side.cold.left.clone();
         let now_ns = self.now_ns;
         if matches!(job, Job::Reconcile(_)) {
-            self.is_lied_to = self.random.chance(self.plan.account_empty);
+            // The same told twice is believed, and must be: it may be so.
+            self.is_lied_to = !self.was_lied_to && self.random.chance(self.plan.account_empty);
         }
         macro_rules! by_rest {
             ($body:expr) => {{
@@ -287,6 +288,7 @@ impl World {
     ) {
         match result {
             Ok(found) => {
+                self.was_lied_to = self.is_lied_to;
                 self.note(|| format!("   truth: {} reports made up for", found.missed.len()));
                 for report in &found.missed {
                     if let Some(side) = self.side.as_mut() {

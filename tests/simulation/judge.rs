@@ -146,8 +146,10 @@ impl Judge {
                 None
             }
             Input::Reply(reply) => {
-                let is_unknown =
-                    reply.status >= 500 || matches!(reply.code, -1_000 | -1_006 | -1_007);
+                let is_certain = matches!(reply.code, -1_001 | -1_008 | -1_016);
+                let is_unknown = reply.status >= 500 && !is_certain
+                    || matches!(reply.code, -1_000 | -1_006 | -1_007 | -4_116)
+                    || reply.status == 408;
                 if let Some((id, _)) = self.requests.remove(&reply.request_id.0)
                     && !is_unknown
                 {

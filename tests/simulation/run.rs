@@ -20,10 +20,10 @@ pub(crate) struct Options {
     pub(crate) seeds: u64,
     pub(crate) from: u64,
     pub(crate) jobs: usize,
-    only: Option<u64>,
-    is_loud: bool,
+    pub(crate) only: Option<u64>,
+    pub(crate) is_loud: bool,
     pub(crate) is_long: bool,
-    is_plants: bool,
+    pub(crate) is_plants: bool,
 }
 
 impl Options {

@@ -333,6 +333,7 @@ impl World {
         if reply.status == 418 || reply.status == 429 {
             let wait_ms = (reply.retry_after_ms - now.wall.ms()).clamp(0, 10_000) as u64;
             self.banned_until = self.banned_until.max(now.mono.0 + wait_ms * MS);
+            self.rest_banned_until = self.rest_banned_until.max(self.banned_until);
             self.sites.hit(Site::BanObeyed);
         }
         let kind = side.desk.engine.request_kind(reply.request_id);
@@ -498,5 +499,8 @@ fn stream(frame: &MarketFrame) -> Option<(SymbolId, Stream)> {
 
 /// The beginning of a text.
 fn brief(text: &str) -> String {
-    text.chars().take(300).collect()
+    let start = text.find("\"apiKey\":").map_or(0, |at| at + 78);
+    let head: String = text.chars().take(if start == 0 { 0 } else { 35 }).collect();
+    let rest: String = text.chars().skip(start).take(150).collect();
+    format!("{head}{rest}")
 }

@@ -113,6 +113,10 @@ pub(crate) struct World {
     /// The venue wants nothing before this, as the trader was told.
     pub(crate) banned_until: u64,
     pub(crate) is_lied_to: bool,
+    /// The last truth told was a lie.
+    pub(crate) was_lied_to: bool,
+    /// As REST was told it.
+    pub(crate) rest_banned_until: u64,
     trace: VecDeque<String>,
     is_loud: bool,
     events: u64,
@@ -152,6 +156,8 @@ impl World {
             waiting: VecDeque::new(),
             banned_until: 0,
             is_lied_to: false,
+            was_lied_to: false,
+            rest_banned_until: 0,
             trace: VecDeque::new(),
             is_loud,
             events: 0,
@@ -290,6 +296,8 @@ impl World {
             Event::NotReconciled(life) if life == self.life => self.not_reconciled(),
             Event::NoSnapshot(..) | Event::NotReconciled(..) => {}
             Event::Start => self.start(),
+            // It stands again meanwhile.
+            Event::Continue if self.now_ns < self.stands_until => {}
             Event::Continue => {
                 while let Some(event) = self.waiting.pop_front() {
                     self.happen(event);
