@@ -8,8 +8,8 @@ use crate::exit::Exit;
 
 mod recording;
 
-use recording::{RECORD, REPLAY};
-pub(crate) use recording::{RecordArgs, ReplayArgs};
+use recording::{EXPLAIN, RECORD, REPLAY};
+pub(crate) use recording::{ExplainArgs, RecordArgs, ReplayArgs};
 
 const ABOUT: &str = "\
 Shrike trades USDⓈ-M futures with one pinned thread and sidecars around shared-memory rings. This \
@@ -68,6 +68,9 @@ pub(crate) enum Verb {
     /// Run a recording again and compare every word
     #[command(long_about = REPLAY)]
     Replay(ReplayArgs),
+    /// Tell the story of one order
+    #[command(long_about = EXPLAIN)]
+    Explain(ExplainArgs),
     /// Name every mistake of a configuration file, with its line
     #[command(long_about = CHECK_CONFIG)]
     CheckConfig(CheckConfigArgs),

@@ -12,6 +12,7 @@ mod demo;
 mod describe;
 mod exchange;
 mod exit;
+mod explains;
 mod human;
 mod inspect;
 mod instance;
@@ -85,6 +86,7 @@ fn run(verb: &Verb) -> Result<Exit, Failure> {
         Verb::Inspect(args) => inspect::run(args),
         Verb::Record(args) => record::run(args),
         Verb::Replay(args) => replays::run(args),
+        Verb::Explain(args) => explains::run(args),
         Verb::CheckConfig(args) => check_config(args),
         Verb::Child(args) => process::become_child(args),
     }

@@ -66,7 +66,7 @@ ORDER is a client order id as in the journal, or the venue's order id. It is loo
 recording, or in the live journal of an instance.
 
 Examples:
-  shrike explain x-6a1e8f3c0100002a run.rec
+  shrike explain shrk6a1e8f3c0100002a run.rec
   shrike explain 8389765812 --instance paper --json";
 
 /// `shrike explain`.

@@ -213,4 +213,4 @@ fn name(record: &Record) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
