@@ -42,7 +42,8 @@ impl Replay {
         self.span = Some((first, newest));
         for (index, ids) in self.ids.iter_mut().enumerate() {
             let last = ids.newest_update;
-            ids.update += ids.newest_update.saturating_sub(ids.first_update) + 1_000;
+            // The newest is as it was played, the first as it was recorded.
+            ids.update = ids.newest_update.saturating_sub(ids.first_update) + 1_000;
             ids.trade += ids.newest_trade - ids.first_trade + 1;
             let head = DepthHead {
                 symbol: SymbolId(index as u16),

@@ -211,3 +211,20 @@ fn a_repeating_tape_goes_on_with_rising_times_and_ids() {
     assert_eq!(book.levels(schema::Side::Buy, 9).len(), 2);
     assert_eq!(book.last_update_id(), update_before);
 }
+
+#[test]
+fn ids_of_a_tape_that_repeats_for_days_do_not_run_away() {
+    const ROUNDS: usize = 500;
+    let file = file(LINES);
+    let tape = Tape::open(&[file.path()]).unwrap().repeating();
+    let mut last = 0;
+    let mut first = 0;
+    for event in tape.take(ROUNDS * 5) {
+        if let (_, MarketUpdate::Depth(depth)) = event.unwrap() {
+            assert!(depth.head.last_update_id >= last);
+            last = depth.head.last_update_id;
+            first = if first == 0 { last } else { first };
+        }
+    }
+    assert!(last - first < 2_000 * ROUNDS as u64 + first, "{first} became {last}");
+}
