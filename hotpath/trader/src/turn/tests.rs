@@ -211,6 +211,8 @@ impl Rig {
 
     /// Brings the engine to Armed, with a mark and a first book.
     fn arm(&mut self) {
+        // Before the first order: the stand-in answers pings, not orders.
+        self.until("pings are answered", |turn| turn.session.is_answered());
         self.until("reconciling", |turn| {
             turn.parts.desk.engine.state() == TradingState::Reconciling
         });
@@ -226,7 +228,6 @@ impl Rig {
         self.tick(1);
         self.until("armed, with an order", |turn| turn.parts.desk.sent() == 1);
         let _ = self.order();
-        self.until("pings are answered", |turn| turn.session.is_answered());
     }
 
     fn say(&self, slot: Slot, text: &str) {
