@@ -5,6 +5,11 @@ pub(crate) fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     push(out, 0x81, text, None);
 }
 
+/// Appends an unmasked pong.
+pub(crate) fn push_pong(out: &mut Vec<u8>, payload: &[u8]) {
+    push(out, 0x8a, payload, None);
+}
+
 /// Appends a masked text frame, as a client sends it.
 pub(crate) fn push_masked_text(out: &mut Vec<u8>, text: &[u8], mask: [u8; 4]) {
     push(out, 0x81, text, Some(mask));

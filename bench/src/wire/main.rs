@@ -5,11 +5,13 @@
 //! client written like the architecture chapter's, and the floor (the same bytes, no work). Rounds
 //! alternate so that all meet the same machine.
 //! Wire-to-wire is from before the exchange's `write()` of the tick to after its `read()` of the
-//! order; in-process is from the return of the client's `read()` to its call of `write()`, stamped
+//! order (a client with two market connections gets the copy of a tick after its order, as the later
+//! of two would be); in-process is from the return of the client's `read()` to its call of `write()`, stamped
 //! by the client (the trader's from its journal).
 
 mod floor;
 mod frame;
+mod http;
 mod peers;
 mod plain;
 mod report;

@@ -146,6 +146,14 @@ pub(crate) fn order_ack(request: &Value, order_id: u64, trade_id: u64) -> (Strin
     (ack.to_string(), reports)
 }
 
+/// What an order does to the position once filled, in thousandths.
+pub(crate) fn signed_thousandths(request: &Value) -> i64 {
+    let params = &request["params"];
+    let qty: f64 = params["quantity"].as_str().and_then(|qty| qty.parse().ok()).unwrap_or(0.0);
+    let thousandths = (qty * 1e3).round() as i64;
+    if params["side"] == "SELL" { -thousandths } else { thousandths }
+}
+
 /// The acknowledgement of an order sent by HTTP.
 pub(crate) fn order_ack_http(query: &str, order_id: u64) -> String {
     let client = query
@@ -157,8 +165,9 @@ pub(crate) fn order_ack_http(query: &str, order_id: u64) -> String {
     .to_string()
 }
 
-/// The answer to any other REST request; `None` if there is no such path.
-pub(crate) fn reply(method: &str, target: &str, update_id: u64) -> Option<String> {
+/// The answer to any other REST request; `None` if there is no such path. `position` is in
+/// thousandths.
+pub(crate) fn reply(method: &str, target: &str, update_id: u64, position: i64) -> Option<String> {
     let path = target.split('?').next().unwrap_or(target);
     let body = match path {
         "/fapi/v1/ping" => json!({}),
@@ -186,16 +195,18 @@ pub(crate) fn reply(method: &str, target: &str, update_id: u64) -> Option<String
             "multiAssetsMargin": false, "tradeGroupId": -1}),
         "/fapi/v1/commissionRate" => json!({"symbol": "BTCUSDT", "makerCommissionRate": "0.0002",
             "takerCommissionRate": "0.0005", "rpiCommissionRate": "0.00005"}),
-        "/fapi/v3/account" | "/fapi/v2/account" => account(),
+        "/fapi/v3/account" | "/fapi/v2/account" => account(position),
         "/fapi/v3/balance" | "/fapi/v2/balance" => {
             json!([{"asset": "USDT", "balance": "1000000.00000000",
             "crossWalletBalance": "1000000.00000000", "crossUnPnl": "0.00000000",
             "availableBalance": "1000000.00000000", "maxWithdrawAmount": "1000000.00000000",
             "marginAvailable": true, "updateTime": 0}])
         }
-        "/fapi/v3/positionRisk"
-        | "/fapi/v2/positionRisk"
-        | "/fapi/v1/openOrders"
+        "/fapi/v3/positionRisk" | "/fapi/v2/positionRisk" => positions(position),
+        // Orders are filled at once and every fill is told: nothing is open, nothing was missed.
+        "/fapi/v1/openOrders"
+        | "/fapi/v1/openAlgoOrders"
+        | "/fapi/v1/allOrders"
         | "/fapi/v1/userTrades" => json!([]),
         "/fapi/v1/allOpenOrders" | "/fapi/v1/marginType" | "/fapi/v1/positionSide/dual" => {
             json!({"code": 200, "msg": "success"})
@@ -206,7 +217,20 @@ pub(crate) fn reply(method: &str, target: &str, update_id: u64) -> Option<String
     Some(body.to_string())
 }
 
-fn account() -> Value {
+fn positions(thousandths: i64) -> Value {
+    let sign = if thousandths < 0 { "-" } else { "" };
+    let size = thousandths.unsigned_abs();
+    let qty = format!("{sign}{}.{:03}", size / 1000, size % 1000);
+    json!([{"symbol": "BTCUSDT", "positionSide": "BOTH", "positionAmt": qty,
+        "entryPrice": "84551.1", "breakEvenPrice": "84551.1", "markPrice": "84551.10762319",
+        "unRealizedProfit": "0", "unrealizedProfit": "0", "liquidationPrice": "0",
+        "isolatedMargin": "0", "notional": "0", "marginAsset": "USDT", "isolatedWallet": "0",
+        "initialMargin": "0", "maintMargin": "0", "positionInitialMargin": "0",
+        "openOrderInitialMargin": "0", "adl": 0, "bidNotional": "0", "askNotional": "0",
+        "updateTime": now_ms()}])
+}
+
+fn account(position: i64) -> Value {
     let usdt = "1000000.00000000";
     json!({"totalInitialMargin": "0", "totalMaintMargin": "0", "totalWalletBalance": usdt,
         "totalUnrealizedProfit": "0", "totalMarginBalance": usdt,
@@ -216,7 +240,7 @@ fn account() -> Value {
         "unrealizedProfit": "0", "marginBalance": usdt, "maintMargin": "0", "initialMargin": "0",
         "positionInitialMargin": "0", "openOrderInitialMargin": "0", "crossWalletBalance": usdt,
         "crossUnPnl": "0", "availableBalance": usdt, "maxWithdrawAmount": usdt, "updateTime": 0}],
-        "positions": []})
+        "positions": positions(position)})
 }
 
 fn exchange_info() -> Value {

@@ -2,8 +2,12 @@
 //!
 //! One spinning thread holds every connection. The clock of a sample starts right before the
 //! `write()` of the tick and stops when the `read()` that completes the order returns; everything
-//! else (JSON, acknowledgements, reports, REST) happens between samples. It is no exchange: prices
-//! stand still but for one tick up and down, and every order is filled whole at its price.
+//! else (JSON, acknowledgements, reports, REST, pongs) happens between samples. It is no exchange:
+//! prices stand still but for one tick up and down, and every order is filled whole at its price.
+//!
+//! A client may open a link twice. The copy of a tick for its second connection leaves after the
+//! order has come, so that the first connection wins and the copy is dealt with between samples.
+//! Orders are read from the connection the last one came on; until one has come, from all.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -15,6 +19,7 @@ use rustls::{ServerConfig, ServerConnection};
 use serde_json::Value;
 
 use crate::frame;
+use crate::http::{header, take_http};
 use crate::rest;
 use crate::tls::{Spin, accept};
 
@@ -43,6 +48,8 @@ struct Client {
     spin: Spin<ServerConnection>,
     input: Vec<u8>,
     streams: String,
+    /// The newest order came here.
+    has_ordered: bool,
 }
 
 /// An order that arrived, in the words of its protocol.
@@ -59,6 +66,8 @@ pub(crate) struct Server {
     update_id: u64,
     depth_id: u64,
     order_id: u64,
+    /// Net quantity of all fills, in thousandths.
+    position: i64,
     background_at: Instant,
     out: Vec<u8>,
 }
@@ -84,6 +93,7 @@ impl Server {
             update_id: 11_660_059_839_759,
             depth_id: 11_660_059_839_759,
             order_id: 22_542_179,
+            position: 0,
             background_at: Instant::now(),
             out: Vec::with_capacity(64 * 1024),
         })
@@ -94,13 +104,22 @@ impl Server {
         Ok(self.listener.local_addr()?.port())
     }
 
-    /// Closes every connection.
+    /// Closes every connection; the next client's account holds nothing.
     pub(crate) fn hang_up(&mut self) {
         self.clients.clear();
+        self.position = 0;
     }
 
     fn find(&self, role: Role) -> Option<usize> {
-        self.clients.iter().rposition(|client| client.role == role)
+        self.clients.iter().position(|client| client.role == role)
+    }
+
+    /// Sends a text to every connection of a role but the first `skip`.
+    fn send_all(&mut self, role: Role, skip: usize, text: &str) {
+        for client in self.clients.iter_mut().filter(|client| client.role == role).skip(skip) {
+            // A client that is gone is removed by the next sweep.
+            let _ = client.send_text(text);
+        }
     }
 
     /// Serves everything until ticks can leave and orders can come, or the deadline passes.
@@ -129,7 +148,11 @@ impl Server {
         while round.wire_ns.len() < ticks {
             match self.tick(order_role)? {
                 Some(ns) => round.wire_ns.push(ns),
-                None => round.missed += 1,
+                None => {
+                    round.missed += 1;
+                    // Whatever keeps the client from ordering may need answers.
+                    self.idle(ORDER_WAIT)?;
+                }
             }
             if round.missed > 200 + ticks as u64 / 10 {
                 bail!("{} ticks were not answered by an order", round.missed);
@@ -142,7 +165,9 @@ impl Server {
     /// One tick and its order: wire-to-wire ns.
     fn tick(&mut self, order_role: Role) -> Result<Option<u64>> {
         let at = self.find(Role::Public).context("the client closed its market stream")?;
-        let order_at = self.find(order_role).context("the client closed its order connection")?;
+        self.find(order_role).context("the client closed its order connection")?;
+        let may_order = |client: &Client| client.role == order_role;
+        let known = self.clients.iter().position(|client| may_order(client) && client.has_ordered);
         self.update_id += 1;
         let text = rest::book_ticker(self.update_id);
         self.out.clear();
@@ -150,20 +175,29 @@ impl Server {
         self.clients[at].spin.seal(&self.out)?;
         let sent = Instant::now();
         self.clients[at].spin.flush()?;
-        loop {
-            let client = &mut self.clients[order_at];
-            if client.spin.fill()? {
-                let received = Instant::now();
-                client.spin.open(&mut client.input)?;
-                if let Some(arrival) = take_order(client)? {
-                    self.answer(order_at, arrival)?;
-                    return Ok(Some((received - sent).as_nanos() as u64));
+        let mut order = None;
+        while order.is_none() && sent.elapsed() <= ORDER_WAIT {
+            for at in known.map_or(0..self.clients.len(), |at| at..at + 1) {
+                let client = &mut self.clients[at];
+                // One that is gone is removed by the next sweep.
+                if may_order(client) && client.spin.fill().unwrap_or(false) {
+                    let received = Instant::now();
+                    client.spin.open(&mut client.input)?;
+                    if let Some(arrival) = take_order(client)? {
+                        order = Some((received - sent, at, arrival));
+                        break;
+                    }
                 }
             }
-            if sent.elapsed() > ORDER_WAIT {
-                return Ok(None);
-            }
         }
+        self.send_all(Role::Public, 1, &text);
+        let came_at = order.as_ref().map(|(_, at, _)| *at);
+        for (at, client) in self.clients.iter_mut().enumerate() {
+            client.has_ordered = came_at == Some(at);
+        }
+        let Some((time, at, arrival)) = order else { return Ok(None) };
+        self.answer(at, arrival)?;
+        Ok(Some(time.as_nanos() as u64))
     }
 
     /// Acknowledges an order and reports its fill.
@@ -176,11 +210,10 @@ impl Server {
             }
             Arrival::Socket(request) => {
                 let (ack, reports) = rest::order_ack(&request, self.order_id, self.update_id);
+                self.position += rest::signed_thousandths(&request);
                 self.clients[at].send_text(&ack)?;
-                if let Some(user) = self.find(Role::User) {
-                    for report in reports {
-                        self.clients[user].send_text(&report)?;
-                    }
+                for report in reports {
+                    self.send_all(Role::User, 0, &report);
                 }
                 Ok(())
             }
@@ -205,7 +238,7 @@ impl Server {
         }
         if self.background_at.elapsed() > BACKGROUND_PERIOD {
             self.background_at = Instant::now();
-            self.background()?;
+            self.background();
         }
         Ok(())
     }
@@ -213,8 +246,8 @@ impl Server {
     fn admit(&self, socket: std::net::TcpStream) -> Result<Option<Client>> {
         // A client that fails its handshake is its own trouble, not the bench's.
         let Ok(spin) = accept(&self.config, socket) else { return Ok(None) };
-        let mut client =
-            Client { role: Role::Rest, spin, input: Vec::new(), streams: String::new() };
+        let (role, input, streams) = (Role::Rest, Vec::new(), String::new());
+        let mut client = Client { role, spin, input, streams, has_ordered: false };
         // The request may have come with the end of the handshake.
         client.spin.open(&mut client.input)?;
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -262,7 +295,7 @@ impl Server {
                     self.answer(at, Arrival::Http(target))?;
                     continue;
                 }
-                let body = rest::reply(&method, &target, self.update_id);
+                let body = rest::reply(&method, &target, self.update_id, self.position);
                 client.send_http(
                     if body.is_some() { 200 } else { 404 },
                     body.as_deref().unwrap_or("{}"),
@@ -281,35 +314,33 @@ impl Server {
                 }
                 1 => client.send_text("{\"result\":null,\"id\":1}")?,
                 8 => bail!("closed"),
+                9 => client.send_pong(&payload)?,
                 _ => {}
             }
         }
     }
 
-    /// The market's other messages, so that books stay in sync and marks fresh.
-    fn background(&mut self) -> Result<()> {
-        for at in 0..self.clients.len() {
-            let (role, streams) = (self.clients[at].role, self.clients[at].streams.clone());
-            let mut messages = Vec::new();
-            if role == Role::Public && streams.contains("@depth@") {
-                messages.push(rest::depth_diff(&streams, self.depth_id, self.update_id));
-            }
-            if role == Role::Public && streams.contains("@depth20") {
-                messages.push(rest::depth_top(self.update_id));
-            }
-            if role == Role::Public && streams.contains("@trade") {
-                messages.push(rest::trade(self.update_id));
-            }
-            if role == Role::Market {
-                messages.push(rest::mark());
-            }
-            for message in messages {
-                // A client that is gone is removed by the next sweep.
-                let _ = self.clients[at].send_text(&message);
-            }
+    /// The market's other messages, so that books stay in sync and marks fresh; the same text to
+    /// every connection.
+    fn background(&mut self) {
+        if self.depth_id == self.update_id {
+            // By two: the prices stay.
+            self.update_id += 2;
         }
+        let at = self.find(Role::Public);
+        let streams = at.map_or(String::new(), |at| self.clients[at].streams.clone());
+        if streams.contains("@depth@") {
+            let text = rest::depth_diff(&streams, self.depth_id, self.update_id);
+            self.send_all(Role::Public, 0, &text);
+        }
+        if streams.contains("@depth20") {
+            self.send_all(Role::Public, 0, &rest::depth_top(self.update_id));
+        }
+        if streams.contains("@trade") {
+            self.send_all(Role::Public, 0, &rest::trade(self.update_id));
+        }
+        self.send_all(Role::Market, 0, &rest::mark());
         self.depth_id = self.update_id;
-        Ok(())
     }
 }
 
@@ -317,6 +348,13 @@ impl Client {
     fn send_text(&mut self, text: &str) -> Result<()> {
         let mut out = Vec::with_capacity(text.len() + 10);
         frame::push_text(&mut out, text.as_bytes());
+        self.spin.seal(&out)?;
+        self.spin.flush()
+    }
+
+    fn send_pong(&mut self, payload: &[u8]) -> Result<()> {
+        let mut out = Vec::with_capacity(payload.len() + 2);
+        frame::push_pong(&mut out, payload);
         self.spin.seal(&out)?;
         self.spin.flush()
     }
@@ -333,30 +371,6 @@ impl Client {
     }
 }
 
-/// A header's value from a request head.
-fn header(head: &str, name: &str) -> Option<String> {
-    head.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-    })
-}
-
-/// A whole HTTP request at the front of the input: its method and target, with a form body added.
-fn take_http(input: &mut Vec<u8>) -> Option<(String, String)> {
-    let end = input.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = String::from_utf8_lossy(&input[..end]).into_owned();
-    let length = header(&head, "content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
-    if input.len() < end + length {
-        return None;
-    }
-    let body = String::from_utf8_lossy(&input[end..end + length]).into_owned();
-    input.drain(..end + length);
-    let mut words = head.split(' ');
-    let method = words.next()?.to_owned();
-    let target = words.next()?.to_owned();
-    Some((method, if body.is_empty() { target } else { format!("{target}?{body}") }))
-}
-
 /// The order at the front of a connection's input, if it is whole.
 fn take_order(client: &mut Client) -> Result<Option<Arrival>> {
     if client.role == Role::Rest {
@@ -365,7 +379,9 @@ fn take_order(client: &mut Client) -> Result<Option<Arrival>> {
     }
     while let Some((opcode, payload, length)) = frame::take(&client.input) {
         client.input.drain(..length);
-        if opcode == 1 {
+        if opcode == 9 {
+            client.send_pong(&payload)?;
+        } else if opcode == 1 {
             let request: Value = serde_json::from_slice(&payload)?;
             match rest::other_request(&request) {
                 Some(reply) => client.send_text(&reply)?,
