@@ -147,6 +147,10 @@ fn tools(root: &Root) -> Result<()> {
         install(root, &["python3", "python3-venv"])
             .context("install Python 3 with venv by hand, then run `cargo ci` again")?;
     }
+    if !answers(Path::new("c++")) {
+        println!("a C++ compiler is missing, which the fuzzer needs: installing it");
+        install(root, &["g++"]).context("install g++ by hand, then run `cargo ci` again")?;
+    }
     if let Some(server) = postgres_server() {
         println!("PostgreSQL: {}", server.display());
         return Ok(());
@@ -178,7 +182,10 @@ fn format(root: &Root) -> Result<()> {
 }
 
 fn build(root: &Root) -> Result<()> {
-    root.cargo(&["build", "--locked", "--workspace", "--bins"])
+    root.cargo(&["build", "--locked", "--workspace", "--bins"])?;
+    // The trader that dies where it is told to.
+    let chaos = ["--package", "trader", "--features", "chaos", "--bin", "trader-chaos"];
+    root.cargo(&[&["build", "--locked"], &chaos[..]].concat())
 }
 
 fn test(root: &Root) -> Result<()> {
