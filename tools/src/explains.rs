@@ -175,7 +175,7 @@ fn to_text(story: &Story, info: &RunInfo) -> String {
     for record in story.records.iter().filter(|r| r.kind != schema::Kind::Stages as u16) {
         let ms = record.at_ns.saturating_sub(story.at.0) as f64 / 1e6;
         let line = describe::to_line(record.input, record, info);
-        let _ = writeln!(out, "  {ms:>10.3}  {}", line.get(28..).unwrap_or(&line).trim_start());
+        let _ = writeln!(out, "  {ms:>10.3}  {}", line.get(27..).unwrap_or(&line).trim_start());
     }
     let end = end(story);
     let _ = writeln!(
@@ -204,7 +204,7 @@ fn moment_text(story: &Story, info: &RunInfo, out: &mut String) {
         ask.qty
     );
     let cause = describe::to_line(moment.cause.input, &moment.cause, info);
-    let _ = writeln!(out, "  because of {}", cause.get(28..).unwrap_or(&cause).trim_start());
+    let _ = writeln!(out, "  because of {}", cause.get(27..).unwrap_or(&cause).trim_start());
     let _ = writeln!(out, "\n  {:<28} {:>18} {:>18} {:>18}", "limit", "value", "limit", "left");
     for limit in &moment.limits {
         let text = |number| value(number, limit.unit);

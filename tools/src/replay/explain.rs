@@ -220,8 +220,8 @@ fn moment(story: &mut Story, source: impl Source) -> Result<bool, CompareError> 
     while let Some(step) = player.next_step()? {
         match step {
             Step::Boot(boot) if boot.epoch == story.epoch => {
+                story.info.clone_from(&boot.info);
                 engine = Some(engine_of(&boot, false)?);
-                story.info = boot.info;
             }
             Step::Boot(_) | Step::Gap(_) => engine = None,
             Step::Taken(taking) => {
