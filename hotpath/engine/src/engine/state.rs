@@ -12,7 +12,13 @@ use crate::planted::{Bug, planted};
 
 /// What keeps the engine from adding risk, as a set of [`StateReason`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Causes(u32);
+pub(super) struct Causes {
+    set: u32,
+    /// The time of the input being taken.
+    now: MonoNs,
+    /// When truth was lost last: one that was asked for before does not bring it back.
+    lost_at: MonoNs,
+}
 
 /// Causes that only account truth takes away, the most telling first.
 const TRUTH: [StateReason; 8] = [
@@ -46,17 +52,28 @@ const fn bit(reason: StateReason) -> u32 {
 }
 
 impl Causes {
+    /// An input is taken at this time.
+    pub(super) fn begin(&mut self, now: MonoNs) {
+        self.now = now;
+    }
     pub(super) fn raise(&mut self, reason: StateReason) {
-        self.0 |= bit(reason);
+        self.set |= bit(reason);
+        if TRUTH.contains(&reason) {
+            self.lost_at = self.now;
+        }
+    }
+    /// A link came back: until now anything may have happened unseen.
+    fn see_again(&mut self) {
+        self.lost_at = self.now;
     }
     pub(super) fn lower(&mut self, reason: StateReason) {
-        self.0 &= !bit(reason);
+        self.set &= !bit(reason);
     }
     fn set(&mut self, reason: StateReason, is_there: bool) {
         if is_there { self.raise(reason) } else { self.lower(reason) }
     }
     fn has(self, reason: StateReason) -> bool {
-        self.0 & bit(reason) != 0
+        self.set & bit(reason) != 0
     }
     /// The first cause, in the order people want to hear of.
     fn first(self) -> Option<StateReason> {
@@ -67,10 +84,15 @@ impl Causes {
     pub(super) fn need_truth(self) -> bool {
         TRUTH.into_iter().any(|reason| self.has(reason))
     }
-    /// Account truth was told.
-    pub(super) fn truth_told(&mut self, links: &[bool; schema::LINKS], unknown_count: u32) {
-        for reason in TRUTH {
-            self.lower(reason);
+    /// Account truth was told that was asked for then.
+    pub(super) fn truth_told(
+        &mut self,
+        requested_at: MonoNs,
+        links: &[bool; schema::LINKS],
+        unknown_count: u32,
+    ) {
+        if requested_at >= self.lost_at {
+            TRUTH.into_iter().for_each(|reason| self.lower(reason));
         }
         self.set(StateReason::OrderLinkDown, !links[Link::Order as usize]);
         self.set(StateReason::UserLinkDown, !links[Link::User as usize]);
@@ -107,7 +129,9 @@ impl Engine {
             Link::Market => {}
             // What happened while it was down is not known until truth is told.
             Link::User => {
-                if !is_up && !planted(Bug::UserLossIgnored) {
+                if is_up {
+                    self.causes.see_again();
+                } else if !planted(Bug::UserLossIgnored) {
                     self.causes.raise(StateReason::UserLinkDown);
                 }
             }

@@ -82,7 +82,8 @@ impl Engine {
         self.is_reconcile_asked = is_unknown_algo
             || differences > 0
             || self.orders.live().any(|(_, order)| order.is_short_of_fills());
-        self.causes.truth_told(&self.links, self.orders.unknown_count());
+        let unknown_count = self.orders.unknown_count();
+        self.causes.truth_told(truth.requested_at, &self.links, unknown_count);
         if differences > 0 {
             self.causes.raise(StateReason::Difference);
         }

@@ -90,6 +90,23 @@ fn half_a_truth_is_none() {
     assert!(rig.engine.wants_reconcile());
 }
 
+/// Found by the simulation: an answer on its way while the user stream was lost and came back.
+#[test]
+fn a_truth_asked_for_before_truth_was_lost_does_not_arm() {
+    let mut rig = Rig::armed(Rig::quiet_config());
+    let mut before = rig.agreeing_truth();
+    before.requested_at = MonoNs(before.requested_at.0 - 2);
+    rig.apply(&Input::Link(Link::User, false));
+    rig.apply(&Input::Link(Link::User, true));
+    rig.reconcile(&before);
+    assert_eq!(rig.engine.state(), Reducing);
+    assert!(rig.engine.wants_reconcile());
+    let mut after = rig.agreeing_truth();
+    after.requested_at = MonoNs(rig.now().mono.0 + 1);
+    rig.reconcile(&after);
+    assert_eq!(rig.engine.state(), Armed);
+}
+
 #[test]
 fn a_trade_that_was_not_told_is_waited_for_and_never_invented() {
     let mut rig = Rig::idle();
