@@ -26,7 +26,7 @@ only live one unless --instance names it.";
 /// Arguments of `shrike`.
 #[derive(Debug, Parser)]
 #[command(name = "shrike", version, about = "Run, watch and stop Shrike", long_about = ABOUT)]
-#[command(after_long_help = Exit::TABLE, disable_help_subcommand = true)]
+#[command(after_long_help = Exit::TABLE)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +29,14 @@ const LOOK: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct AccountLock {
     _file: File,
+    path: PathBuf,
+}
+
+impl Drop for AccountLock {
+    fn drop(&mut self) {
+        // Still locked: whoever opened it meanwhile finds that its name is gone and opens anew.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 impl AccountLock {
@@ -42,13 +50,25 @@ impl AccountLock {
 
     fn take_in(dir: &Path, api_key: &str) -> anyhow::Result<Self> {
         let path = lock_path(dir, api_key);
+        loop {
+            let file = Self::open(&path)?;
+            // A holder that ended removes the file: one that has no name locks nobody out.
+            let named = std::fs::metadata(&path).ok().map(|named| named.ino());
+            if named == Some(file.metadata()?.ino()) {
+                return Ok(Self { _file: file, path });
+            }
+        }
+    }
+
+    /// Opens and locks the file, and writes who holds it.
+    fn open(path: &Path) -> anyhow::Result<File> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(&path)
+            .open(path)
             .with_context(|| format!("cannot open {}", path.display()))?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
@@ -63,7 +83,7 @@ impl AccountLock {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(file)
     }
 }
 
