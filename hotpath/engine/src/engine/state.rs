@@ -94,8 +94,13 @@ impl Causes {
         if requested_at >= self.lost_at {
             TRUTH.into_iter().for_each(|reason| self.lower(reason));
         }
-        self.set(StateReason::OrderLinkDown, !links[Link::Order as usize]);
-        self.set(StateReason::UserLinkDown, !links[Link::User as usize]);
+        for (reason, link) in
+            [(StateReason::OrderLinkDown, Link::Order), (StateReason::UserLinkDown, Link::User)]
+        {
+            if !links[link as usize] {
+                self.raise(reason);
+            }
+        }
         self.set(StateReason::UnknownOrder, unknown_count > 0);
     }
 }
@@ -197,8 +202,8 @@ impl Engine {
         });
         self.causes.set(StateReason::Verdict, self.config.require_verdict && !is_verdict_fine);
         self.is_killed |= self.verdict.is_some_and(|verdict| {
-            let is_late = planted(Bug::KillLate)
-                && now.mono.since(MonoNs(verdict.mono_ns)) < 500_000_000;
+            let is_late =
+                planted(Bug::KillLate) && now.mono.since(MonoNs(verdict.mono_ns)) < 500_000_000;
             verdict.killed != 0 && !is_late
         });
         let level = if self.causes.has(StateReason::JournalPressure) {
