@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tools", &["schema", "rings", "engine", "binance", "venue"]),
     ("bench", &["schema", "rings", "binance"]),
     ("tests", &["schema", "engine", "binance", "trader", "backtest", "venue"]),
-    ("fuzz", &["schema", "rings", "engine", "binance", "trader", "backtest"]),
+    ("fuzz", &["schema", "rings", "engine", "binance", "trader", "backtest", "tools"]),
 ];
 
 /// The whole of what the deterministic core may use.

@@ -53,7 +53,7 @@ impl Demo {
         Self { child, dir, _place: place }
     }
 
-    fn run_dir(&self) -> PathBuf {
+    pub(super) fn run_dir(&self) -> PathBuf {
         self.dir.path().join("run")
     }
 
@@ -66,7 +66,7 @@ impl Demo {
         run["instance"].as_str().expect("run.json names the instance").to_owned()
     }
 
-    fn json(&self, name: &str) -> Value {
+    pub(super) fn json(&self, name: &str) -> Value {
         let path = self.run_dir().join(name);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
             panic!("{}: {error}; the demo said:\n{}", path.display(), self.output())
@@ -85,16 +85,21 @@ impl Demo {
         }
     }
 
-    /// Waits for the end, which must be clean.
-    pub(super) fn finish(&mut self) {
+    /// Waits for the end, however it is.
+    pub(super) fn end(&mut self) -> std::process::ExitStatus {
         let deadline = Instant::now() + DEMO_WAIT;
-        let status = loop {
+        loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
-                break status;
+                return status;
             }
             assert!(Instant::now() < deadline, "does not end:\n{}", self.output());
             std::thread::sleep(Duration::from_millis(50));
-        };
+        }
+    }
+
+    /// Waits for the end, which must be clean.
+    pub(super) fn finish(&mut self) {
+        let status = self.end();
         assert!(status.success(), "{status}:\n{}", self.output());
         let left = segments(&self.instance());
         assert!(left.is_empty(), "left in /dev/shm: {left:?}");
@@ -111,7 +116,7 @@ impl Demo {
         children.split(' ').filter(|pid| named(pid)).filter_map(|pid| pid.parse().ok()).collect()
     }
 
-    fn kill(&self, program: &str) {
+    pub(super) fn kill(&self, program: &str) {
         let pids = self.children(program);
         assert!(!pids.is_empty(), "no process {program}:\n{}", self.output());
         for pid in pids {

@@ -6,5 +6,6 @@ mod crash;
 mod demo;
 mod ledgers;
 mod processes;
+mod record;
 mod table;
 mod tidy;

@@ -19,6 +19,7 @@ mod decoders;
 mod events;
 mod frames;
 mod numbers;
+mod recordings;
 mod segments;
 mod tapes;
 
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("configuration", configuration::text),
     ("segments", segments::damaged),
     ("tapes", tapes::files),
+    ("recording", recordings::recording),
 ];
 
 /// The target of that name.

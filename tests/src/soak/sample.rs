@@ -61,6 +61,10 @@ fn one(pid: u32, is_demo: bool, second: f64) -> Option<Sample> {
         ("shrike", true) => "demo".to_owned(),
         _ => program,
     };
+    if name.is_empty() {
+        // It has ended and nobody has asked how yet.
+        return None;
+    }
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok().map(Iterator::count);
     Some(Sample {
         second,

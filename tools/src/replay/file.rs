@@ -150,8 +150,7 @@ impl Writer {
         let length = file.metadata()?.len();
         let mut tail = Tail::default();
         if length == 0 {
-            file.write_all(MAGIC)?;
-            file.write_all(&LAYOUT_HASH.to_le_bytes())?;
+            file.write_all(&file_head())?;
             file.sync_all()?;
         } else {
             let mut reader = Reader::new(BufReader::new(file.try_clone()?))?;
@@ -186,6 +185,14 @@ impl Writer {
     pub fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+/// What every file of this build begins with.
+pub fn file_head() -> [u8; FILE_HEAD_BYTES as usize] {
+    let mut head = [0; FILE_HEAD_BYTES as usize];
+    head[..8].copy_from_slice(MAGIC);
+    head[8..].copy_from_slice(&LAYOUT_HASH.to_le_bytes());
+    head
 }
 
 /// A chunk as bytes; `out` is replaced.
