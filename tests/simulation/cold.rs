@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use engine::{Input, Now};
-use schema::{Link, SymbolId};
+use schema::{Link, SymbolId, TradingState};
 use trader::cold::clock::{self, Skew};
 use trader::cold::deadman::{self, DeadMan};
 use trader::cold::dial::Dials;
@@ -201,8 +201,14 @@ impl World {
         let left = side.cold.left.clone();
         let now_ns = self.now_ns;
         if matches!(job, Job::Reconcile(_)) {
-            // The same told twice is believed, and must be: it may be so.
-            self.is_lied_to = !self.was_lied_to && self.random.chance(self.plan.account_empty);
+            // The same told twice is believed, and must be: it may be so. So is the first truth of a
+            // start, which has nothing to compare it with.
+            let knows = !matches!(
+                side.desk.engine.state(),
+                TradingState::Starting | TradingState::Reconciling
+            );
+            self.is_lied_to =
+                knows && !self.was_lied_to && self.random.chance(self.plan.account_empty);
         }
         macro_rules! by_rest {
             ($body:expr) => {{

@@ -324,14 +324,15 @@ impl World {
     }
 
     fn reply(&mut self, reply: &OrderReply) {
-        let now = self.now();
+        let (now, venue_ms) = (self.now(), self.venue_ms());
         let Some(side) = self.side.as_mut() else { return };
         if matches!(reply.code, -1_021 | -5_028) {
             side.cold.clock_at = now.mono.0;
             self.sites.hit(Site::ClockRefused);
         }
         if reply.status == 418 || reply.status == 429 {
-            let wait_ms = (reply.retry_after_ms - now.wall.ms()).clamp(0, 10_000) as u64;
+            // The trader's clock is compared with the venue's, not the same.
+            let wait_ms = (reply.retry_after_ms - venue_ms - 20).clamp(0, 10_000) as u64;
             self.banned_until = self.banned_until.max(now.mono.0 + wait_ms * MS);
             self.rest_banned_until = self.rest_banned_until.max(self.banned_until);
             self.sites.hit(Site::BanObeyed);
