@@ -81,6 +81,8 @@ struct Symbol {
     diverged_at: Option<MonoNs>,
     /// A position the venue told that is not believed before it is told again.
     pending_qty: Option<Qty>,
+    /// When that was told first; zero if the stream said so.
+    pending_at: MonoNs,
     /// The venue's last trade, not told here when it was compared.
     pending_trade: TradeId,
     last_fill_at: Option<MonoNs>,
@@ -122,7 +124,8 @@ pub struct Engine {
     /// A person asked, or an order is short of fills.
     is_reconcile_asked: bool,
     /// The last truth showed no money where there was money.
-    is_wallet_doubted: bool,
+    /// Since when a wallet without money is told where there was some.
+    wallet_doubted_at: Option<MonoNs>,
     /// When the last truth that was taken whole was asked for, and when the first was taken.
     truth_at: Option<MonoNs>,
     first_truth_at: Option<MonoNs>,
@@ -194,6 +197,7 @@ impl Engine {
             venue_qty: None,
             diverged_at: None,
             pending_qty: None,
+            pending_at: MonoNs(0),
             pending_trade: TradeId(0),
             last_fill_at: None,
             realized_pnl: Notional::ZERO,
@@ -214,7 +218,7 @@ impl Engine {
             flattening: None,
             is_reconciled: false,
             is_reconcile_asked: false,
-            is_wallet_doubted: false,
+            wallet_doubted_at: None,
             truth_at: None,
             first_truth_at: None,
             flattened_at: None,

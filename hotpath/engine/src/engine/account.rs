@@ -260,6 +260,7 @@ impl Engine {
             s.diverged_at = None;
             // The stream said so: the same in a truth is believed at once.
             s.pending_qty = Some(venue);
+            s.pending_at = schema::MonoNs(0);
             self.causes.raise(StateReason::PositionMismatch);
             self.tell_difference(
                 out,

@@ -21,6 +21,9 @@ use crate::position::Position;
 /// An order the venue does not list is given so long to be told of by the user stream, before it
 /// is asked about by its name.
 const MISSING_GRACE_NS: u64 = 250_000_000;
+/// Emptiness (no money, no position, where there was some) is believed when it is told again after
+/// so long: a venue under stress tells it many times a second.
+const EMPTY_NS: u64 = 5_000_000_000;
 
 /// What became of one position of a truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +48,11 @@ impl Engine {
     pub(super) fn on_truth(&mut self, now: Now, truth: &Truth, out: &mut Outbox) {
         let mut differences = 0;
         let mut is_settled = truth.is_complete;
-        let is_wallet_held = self.is_wallet_suspect(truth, out);
+        let is_wallet_held = self.is_wallet_suspect(now, truth, out);
         is_settled &= !is_wallet_held;
         if truth.is_complete {
             for index in 0..self.symbols.len() {
-                let told = self.take_position(index, truth, is_wallet_held, out);
+                let told = self.take_position(now, index, truth, is_wallet_held, out);
                 is_settled &= matches!(told, Told::Same | Told::Taken);
                 differences += u32::from(told == Told::Taken && self.is_reconciled);
             }
@@ -89,18 +92,25 @@ impl Engine {
         }
     }
 
-    /// Whether a wallet without any money is told where there was money, for the first time.
-    fn is_wallet_suspect(&mut self, truth: &Truth, out: &mut Outbox) -> bool {
+    /// Whether a wallet without any money is told where there was money, and not for long yet.
+    fn is_wallet_suspect(&mut self, now: Now, truth: &Truth, out: &mut Outbox) -> bool {
         if !truth.is_complete {
             return false;
         }
-        let is_empty = truth.wallet.is_zero() && !self.wallet.is_zero();
-        let is_first = is_empty && !self.is_wallet_doubted;
-        self.is_wallet_doubted = is_empty;
-        if is_first {
-            self.suspect(SymbolId::NONE, self.wallet.units(), out);
+        if !truth.wallet.is_zero() || self.wallet.is_zero() {
+            self.wallet_doubted_at = None;
+            return false;
         }
-        is_first
+        let Some(since) = self.wallet_doubted_at else {
+            self.wallet_doubted_at = Some(now.mono);
+            self.suspect(SymbolId::NONE, self.wallet.units(), out);
+            return true;
+        };
+        let is_held = now.mono.since(since) < EMPTY_NS;
+        if is_held {
+            self.causes.raise(StateReason::AccountSuspect);
+        }
+        is_held
     }
 
     fn suspect(&mut self, symbol: SymbolId, ours: i64, out: &mut Outbox) {
@@ -128,6 +138,7 @@ impl Engine {
 
     fn take_position(
         &mut self,
+        now: Now,
         index: usize,
         truth: &Truth,
         is_suspect: bool,
@@ -160,9 +171,12 @@ impl Engine {
             return Told::Later;
         }
         let is_new = s.pending_qty != Some(told.qty);
-        let is_believed = is_first || !is_new && !is_suspect || planted(Bug::EmptyBelieved);
+        let is_old = !told.qty.is_zero() || now.mono.since(s.pending_at) >= EMPTY_NS;
+        let is_believed =
+            is_first || !is_new && is_old && !is_suspect || planted(Bug::EmptyBelieved);
         if is_new {
             s.pending_qty = Some(told.qty);
+            s.pending_at = now.mono;
             let what = DifferenceKind::Position;
             let (ours, venue) = (ours.units(), told.qty.units());
             if told.qty.is_zero() && !is_believed {

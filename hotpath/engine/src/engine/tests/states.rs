@@ -340,6 +340,9 @@ fn an_empty_account_is_suspect_before_it_is_believed() {
     assert_eq!(rig.engine.wallet(), usd(10_000));
     assert!(rig.engine.wants_reconcile());
     rig.apply(&Input::Reconciled(&empty));
+    assert_eq!(rig.engine.wallet(), usd(10_000), "told at once again it is held still");
+    rig.elapsed_ns += 5_000 * MS;
+    rig.apply(&Input::Reconciled(&empty));
     assert_eq!(rig.engine.wallet(), Notional::ZERO);
 }
 

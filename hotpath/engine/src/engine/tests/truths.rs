@@ -40,7 +40,7 @@ impl Rig {
 }
 
 #[test]
-fn a_position_that_is_gone_is_suspect_and_held_until_it_is_told_twice() {
+fn a_position_that_is_gone_is_suspect_and_held_until_it_is_told_for_long() {
     let mut rig = Rig::holding(milli(30), Rig::quiet_config());
     let mut truth = rig.agreeing_truth();
     truth.positions[0] = PositionDelta::default();
@@ -55,6 +55,10 @@ fn a_position_that_is_gone_is_suspect_and_held_until_it_is_told_twice() {
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].what, told[0].ours), (DifferenceKind::Suspect, milli(30).units()));
     assert!(rig.engine.wants_reconcile());
+    rig.reconcile(&truth);
+    assert_eq!(rig.qty(0), milli(30), "told at once again it is held still");
+    rig.elapsed_ns += 5_000 * MS;
+    truth.requested_at = rig.now().mono;
     rig.reconcile(&truth);
     assert!(rig.engine.position(SymbolId(0)).is_flat(), "the venue wins");
     assert_eq!(rig.engine.state_reason(), StateReason::Difference);
