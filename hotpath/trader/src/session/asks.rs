@@ -68,6 +68,8 @@ pub(super) struct Asks {
     /// What the reconciliation under way makes up for, and when it was asked for.
     missed: Option<Missed>,
     asked_trades: [TradeId; SYMBOLS_MAX],
+    /// Newest trades when the last reconciliation that came was asked for, and when that was.
+    told: Option<([TradeId; SYMBOLS_MAX], WallNs)>,
     fills_asked_at: MonoNs,
     reconcile_asked_at: (MonoNs, WallNs),
     is_fallback: bool,
@@ -143,6 +145,12 @@ impl Session {
         if !(hears || is_dark) {
             return None;
         }
+        // What the account told is sure if the engine misses nothing after it.
+        if let Some(told) = self.asks.told.take()
+            && !engine.lacks_fills()
+        {
+            (self.sure_trades, self.sure_at) = told;
+        }
         let (last, _) = self.asks.reconcile_asked_at;
         // Blind, the account is looked at as often as the prices are worth it.
         let every_ns = match self.asks.is_fallback || is_dark {
@@ -217,7 +225,7 @@ impl Session {
         self.counts.count(Counter::Reconciled);
         self.is_account_known = true;
         let (_, asked_at) = self.asks.reconcile_asked_at;
-        (self.sure_trades, self.sure_at) = (self.asks.asked_trades, asked_at);
+        self.asks.told = Some((self.asks.asked_trades, asked_at));
         if !self.is_up(Link::User) {
             // What is filled from then on is still to be made up for.
             self.user_lost_at = self.user_lost_at.or(Some(asked_at));
