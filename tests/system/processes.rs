@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything on a slow machine.
-pub(super) const WAIT: Duration = Duration::from_secs(20);
+pub(super) const WAIT: Duration = Duration::from_secs(60);
 /// Systems that may run side by side: their loops are parked and leave two cores half idle.
 const PLACES: usize = 2;
 

@@ -402,7 +402,7 @@ impl System {
             Database::Sqlite => Some(self.path("shrike.db").display().to_string()),
             Database::Postgres(url) => Some(url.clone()),
         };
-        if let Some(database) = database {
+        if let Some(database) = database.filter(|_| self.setup.is_time_true) {
             let mut command = Command::new(binary("shrike"));
             command.args(["status", "--reconcile", "--wait", "0", "--instance", self.instance()]);
             command.arg("--ledger").arg(self.path("venue/ledger.json"));

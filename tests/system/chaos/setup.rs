@@ -28,6 +28,7 @@ pub(crate) struct Setup {
     pub(super) trader: &'static str,
     pub(super) environment: Vec<(String, String)>,
     pub(super) database: Database,
+    pub(super) is_time_true: bool,
     settings: Vec<(String, toml_edit::Value)>,
     is_alone: bool,
 }
@@ -54,6 +55,7 @@ impl Setup {
             trader: "trader",
             environment: Vec::new(),
             database: Database::Sqlite,
+            is_time_true: true,
             settings: Vec::new(),
             is_alone: false,
         };
@@ -109,6 +111,12 @@ impl Setup {
     /// An environment variable of the trader.
     pub(crate) fn environment(mut self, key: &str, value: &str) -> Self {
         self.environment.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The venue lies about its clock: times of fills are not compared in the end.
+    pub(crate) fn with_untrue_times(mut self) -> Self {
+        self.is_time_true = false;
         self
     }
 
