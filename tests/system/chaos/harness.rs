@@ -8,14 +8,14 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rings::{OpenError, Ring, latest};
-use schema::{Counter, Counters, Gauge, LAYOUT_HASH, RunInfo, StateReason, Status, TradingState};
+use schema::{Counter, Counters, LAYOUT_HASH, RunInfo, StateReason, Status, TradingState};
 use zerocopy::FromBytes as _;
 
 use super::records::Records;
 use super::setup::{Database, Setup};
 use super::venue::Venue;
 use crate::ledgers;
-use crate::processes::{Place, WAIT, binary, ended, segments, signal, spawn, tail, text, until_or};
+use crate::processes::{Place, WAIT, binary, ended, segments, signal, spawn, tail, text};
 
 /// The trader's configuration in the run's folder.
 const TRADER_FILE: &str = "trader.toml";
@@ -62,8 +62,7 @@ impl System {
 
     /// Starts a trader; the one before must have ended.
     pub(crate) fn start_trader(&mut self) {
-        let environment = self.setup.environment.clone();
-        self.start_trader_with(&environment);
+        self.start_trader_with(&[]);
     }
 
     /// As [`Self::start_trader`], with these environment variables.
@@ -79,12 +78,6 @@ impl System {
         let mut command = Command::new(binary(self.setup.trader));
         command.arg("--config").arg(self.path(TRADER_FILE));
         command
-    }
-
-    /// Changes a setting for the next start of the trader.
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<toml_edit::Value>) {
-        self.setup = self.setup.clone().set(name, value);
-        self.setup.write_config(self.dir.path(), TRADER_FILE);
     }
 
     /// Starts persist where the setup wants one.
@@ -244,11 +237,6 @@ impl System {
         TradingState::from_u8(self.status()?.trading_state as u8)
     }
 
-    /// Why it is the one it is.
-    pub(crate) fn reason(&self) -> Option<StateReason> {
-        StateReason::from_u8(self.status()?.state_reason as u8)
-    }
-
     /// All counts.
     pub(crate) fn counters(&self) -> Counters {
         self.status().map(|status| status.counters).unwrap_or_default()
@@ -257,11 +245,6 @@ impl System {
     /// One count.
     pub(crate) fn count(&self, counter: Counter) -> u64 {
         self.counters()[counter]
-    }
-
-    /// One value of now.
-    pub(crate) fn gauge(&self, gauge: Gauge) -> i64 {
-        self.status().map(|status| status.gauges[gauge]).unwrap_or_default()
     }
 
     /// Everything in the journal that is still there, oldest first.
@@ -433,9 +416,4 @@ fn counted(counters: &Counters) -> String {
     let texts: Vec<String> =
         moved.map(|counter| format!("{} {}", counter.as_str(), counters[*counter])).collect();
     texts.join(", ")
-}
-
-/// Waits with the system's words for the message.
-pub(crate) fn patiently(system: &System, what: &str, is_true: impl FnMut() -> bool) {
-    until_or(what, is_true, || system.said());
 }

@@ -26,11 +26,9 @@ pub(crate) struct Setup {
     pub(super) instance: String,
     pub(super) venue: Vec<String>,
     pub(super) trader: &'static str,
-    pub(super) environment: Vec<(String, String)>,
     pub(super) database: Database,
     pub(super) is_time_true: bool,
     settings: Vec<(String, toml_edit::Value)>,
-    is_alone: bool,
 }
 
 /// Systems of this process.
@@ -53,11 +51,9 @@ impl Setup {
             instance: format!("{row}-{number}-{}", std::process::id()),
             venue: venue.map(|&text| text.to_owned()).collect(),
             trader: "trader",
-            environment: Vec::new(),
             database: Database::Sqlite,
             is_time_true: true,
             settings: Vec::new(),
-            is_alone: false,
         };
         setup
             .set("loop.wait", "park")
@@ -108,28 +104,15 @@ impl Setup {
         self
     }
 
-    /// An environment variable of the trader.
-    pub(crate) fn environment(mut self, key: &str, value: &str) -> Self {
-        self.environment.push((key.to_owned(), value.to_owned()));
-        self
-    }
-
     /// The venue lies about its clock: times of fills are not compared in the end.
     pub(crate) fn with_untrue_times(mut self) -> Self {
         self.is_time_true = false;
         self
     }
 
-    /// No other system runs beside it.
-    pub(crate) fn alone(mut self) -> Self {
-        self.is_alone = true;
-        self
-    }
-
     /// Starts venue, trader and persist.
     pub(crate) fn start(self) -> System {
-        let place = if self.is_alone { Place::alone() } else { Place::shared() };
-        System::start(self, place)
+        System::start(self, Place::shared())
     }
 
     /// `config/demo.toml` for the venue whose files are in `dir`, with the settings asked for.
