@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use engine::{Input, Now};
-use schema::{Link, SymbolId, TradingState};
+use schema::{Link, SymbolId};
 use trader::cold::clock::{self, Skew};
 use trader::cold::deadman::{self, DeadMan};
 use trader::cold::dial::Dials;
@@ -195,7 +195,8 @@ impl World {
 
     /// Works on the next job of the REST worker; `false` if there is none.
     pub(crate) fn work(&mut self) -> bool {
-        let Some(side) = self.side.as_mut() else { return false };
+        let is_standing = self.now_ns < self.stands_until;
+        let Some(side) = self.side.as_mut().filter(|_| !is_standing) else { return false };
         let Some(job) = side.cold.jobs.pop_front() else { return false };
         let (life, names) = (self.life, self.setup.names.clone());
         let left = side.cold.left.clone();
@@ -203,10 +204,7 @@ impl World {
         if matches!(job, Job::Reconcile(_)) {
             // The same told twice is believed, and must be: it may be so. So is the first truth of a
             // start, which has nothing to compare it with.
-            let knows = !matches!(
-                side.desk.engine.state(),
-                TradingState::Starting | TradingState::Reconciling
-            );
+            let knows = self.judge.is_known;
             self.is_lied_to =
                 knows && !self.was_lied_to && self.random.chance(self.plan.account_empty);
         }

@@ -149,11 +149,8 @@ impl World {
 
     /// Something the venue does of itself.
     fn deed(&mut self, fault: Fault) {
-        let now_ms = self.venue_ms();
+        // It strikes at the venue's next turn, which is due at once.
         self.venue.fault(fault);
-        self.venue.advance(now_ms);
-        self.venue.clear_faults();
-        self.drain();
     }
 
     fn freeze(&mut self) {
@@ -243,10 +240,8 @@ impl World {
     fn gather_sites(&mut self) {
         let all = [
             (Counter::FillBeforeAck, Site::FillBeforeAck),
-            (Counter::FillLate, Site::FillAfterCancel),
             (Counter::FillDuplicate, Site::FillDuplicate),
             (Counter::OrderAbsent, Site::UnknownAbsent),
-            (Counter::UnknownResolved, Site::UnknownAdopted),
             (Counter::BookResync, Site::BookResynced),
             (Counter::SuspectAccount, Site::SuspectConfirmed),
             (Counter::Difference, Site::Difference),
@@ -256,6 +251,12 @@ impl World {
             if self.counted(counter) > 0 {
                 self.sites.hit(site);
             }
+        }
+        if self.judge.late > 0 {
+            self.sites.hit(Site::FillAfterCancel);
+        }
+        if self.judge.resolved > 0 {
+            self.sites.hit(Site::UnknownAdopted);
         }
         if self.judge.made_up > 0 {
             self.sites.hit(Site::FillMadeUp);

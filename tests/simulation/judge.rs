@@ -49,14 +49,23 @@ pub(crate) struct Judge {
     /// Truth was lost then and not told since.
     lost_at: Option<u64>,
     last: Option<Now>,
+    /// The last timer the engine had: time-outs are found there.
+    timer_at: u64,
     is_killed: bool,
     is_halted: bool,
     is_pressed: bool,
     lies_told: u32,
+    /// A truth was told since the start.
+    pub(crate) is_known: bool,
     /// Somebody else trades too: the venue's worst case is not ours alone.
     pub(crate) is_disturbed: bool,
     pub(crate) orders_sent: u64,
     pub(crate) made_up: u64,
+    /// Fills told after the end of their order was.
+    pub(crate) late: u64,
+    /// Unknown orders an answer told of.
+    pub(crate) resolved: u64,
+    unknown: u32,
     pub(crate) held: u64,
     pub(crate) held_made_up: u64,
     pub(crate) adopted: u64,
@@ -80,6 +89,7 @@ impl Judge {
             *model = Model::default();
         }
         self.states.clear();
+        self.is_known = false;
         self.requests.clear();
         self.unanswered.clear();
         self.lost_at = Some(now_ns);
@@ -116,7 +126,7 @@ impl Judge {
     }
 
     /// An input is about to be taken: what it says is known from now on.
-    pub(crate) fn before(&mut self, _: &Engine, now: Now, input: &Input<'_>) {
+    pub(crate) fn before(&mut self, engine: &Engine, now: Now, input: &Input<'_>) {
         let at = now.mono.0;
         if let Some(last) = self.last {
             let wall = now.wall.0 - last.wall.0;
@@ -126,7 +136,12 @@ impl Judge {
             }
         }
         self.last = Some(now);
+        self.unknown = engine.orders().unknown_count();
         let heard = match input {
+            Input::Timer => {
+                self.timer_at = at;
+                None
+            }
             Input::BookTicker(ticker) => Some(ticker.symbol),
             Input::Depth(head, _) => Some(head.symbol),
             Input::Report(report) => {
@@ -141,6 +156,12 @@ impl Judge {
             Input::TradeLite(lite) => {
                 self.unanswered.remove(&lite.client_order_id.to_string());
                 if lite.last_qty.units() > 0 {
+                    let (id, venue_id) = (lite.client_order_id, lite.venue_order_id);
+                    let found = engine.orders().find(lite.symbol, id, venue_id);
+                    let order = found.map(|handle| engine.orders().get(handle));
+                    let is_late =
+                        order.is_some_and(|order| order.is_short_of_fills() || !order.is_live());
+                    self.late += u64::from(is_late);
                     self.book(lite.symbol, lite.trade_id, lite.side, lite.last_qty.units());
                 }
                 None
@@ -188,6 +209,8 @@ impl Judge {
                 _ => {}
             },
             Input::Reconciled(truth) => {
+                self.is_known |=
+                    matches!(engine.state(), TradingState::Armed | TradingState::Reducing);
                 let is_younger = self.lost_at.is_none_or(|at| truth.requested_at.0 >= at);
                 if truth.is_complete && is_younger {
                     self.lost_at = None;
@@ -209,6 +232,9 @@ impl Judge {
                     model.floor = model.floor.max(truth.last_trades[index].0);
                 }
                 self.lies_told = if is_lie { self.lies_told + 1 } else { 0 };
+            }
+            Input::Reply(reply) if reply.is_ok() => {
+                self.resolved += u64::from(engine.orders().unknown_count() < self.unknown);
             }
             Input::Report(report) if report.exec_type == ExecType::Canceled => {
                 let is_ours = engine.orders().find(
@@ -343,12 +369,13 @@ impl Judge {
     /// Whether risk may be added now.
     fn judge_risk(&mut self, engine: &Engine, at: u64, index: usize, id: &str) {
         let model = &self.symbols[index];
-        let silent_ns = model.heard_at.map_or(u64::MAX, |heard| at.saturating_sub(heard));
+        let silent_ns =
+            model.heard_at.map_or(u64::MAX, |heard| self.timer_at.saturating_sub(heard));
         let gap = model.beyond.values().map(|(_, _, since)| *since).min();
         let doubtful = self
             .unanswered
             .iter()
-            .find(|(other, since)| *other != id && at > *since + ACK_NS + SLACK_NS);
+            .find(|(other, since)| *other != id && self.timer_at > *since + ACK_NS + SLACK_NS);
         let why = if self.is_killed {
             return self.fail("I11", format!("order {id} left after the kill"));
         } else if self.is_halted {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sites::{Site, Sites};
-use crate::world::{Outcome, World};
+use crate::world::{Outcome, Voice, World};
 
 /// How it is called.
 pub(crate) const USAGE: &str = "\
@@ -81,8 +81,8 @@ pub(crate) struct Total {
 }
 
 /// Runs one seed.
-pub(crate) fn seed(seed: u64, is_long: bool, is_loud: bool) -> Outcome {
-    match World::new(seed, is_long, is_loud) {
+pub(crate) fn seed(seed: u64, is_long: bool, voice: Voice) -> Outcome {
+    match World::new(seed, is_long, voice) {
         Ok(world) => world.run(),
         Err(error) => Outcome {
             sites: Sites::default(),
@@ -101,7 +101,8 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         return crate::plants::run(options);
     }
     if let Some(only) = options.only {
-        let outcome = seed(only, options.is_long, options.is_loud);
+        let voice = if options.is_loud { Voice::Loud } else { Voice::Kept };
+        let outcome = seed(only, options.is_long, voice);
         println!(
             "seed {only}: {} events, {} orders, {} fills",
             outcome.events, outcome.orders, outcome.fills
@@ -158,7 +159,10 @@ pub(crate) fn many(options: &Options, found_max: usize, is_shown: bool) -> Total
             if number >= end || is_over.load(Ordering::Relaxed) {
                 return;
             }
-            let outcome = seed(number, options.is_long, false);
+            let mut outcome = seed(number, options.is_long, Voice::Silent);
+            if outcome.failure.is_some() {
+                outcome = seed(number, options.is_long, Voice::Kept);
+            }
             let Ok(mut total) = total.lock() else { return };
             total.seeds += 1;
             total.events += outcome.events;

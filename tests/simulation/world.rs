@@ -24,6 +24,17 @@ const HEAL_NS: u64 = 30_000 * MS;
 /// Lines of the trace kept for a failure.
 const TRACE_KEPT: usize = 40;
 
+/// What a run says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// Nothing: most runs hold, and one that does not is run again.
+    Silent,
+    /// The last events are kept.
+    Kept,
+    /// Everything is printed.
+    Loud,
+}
+
 /// Something that will happen.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -118,7 +129,7 @@ pub(crate) struct World {
     /// As REST was told it.
     pub(crate) rest_banned_until: u64,
     trace: VecDeque<String>,
-    is_loud: bool,
+    voice: Voice,
     events: u64,
 }
 
@@ -127,7 +138,7 @@ impl World {
     ///
     /// # Errors
     /// If the venue cannot be made.
-    pub(crate) fn new(seed: u64, is_long: bool, is_loud: bool) -> anyhow::Result<Self> {
+    pub(crate) fn new(seed: u64, is_long: bool, voice: Voice) -> anyhow::Result<Self> {
         let mut random = Random::new(seed);
         let plan = Plan::random(&mut random);
         let (setup, venue) = Setup::new(seed, &mut random)?;
@@ -159,11 +170,11 @@ impl World {
             was_lied_to: false,
             rest_banned_until: 0,
             trace: VecDeque::new(),
-            is_loud,
+            voice,
             events: 0,
             random,
         };
-        if is_loud {
+        if voice == Voice::Loud {
             println!("{:#?}", world.plan);
         }
         world.after(0, Event::Start);
@@ -227,8 +238,11 @@ impl World {
 
     /// A line of the trace.
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        if self.voice == Voice::Silent {
+            return;
+        }
         let line = format!("{:>12.6} s  {}", self.now_ns as f64 / 1e9, line());
-        if self.is_loud {
+        if self.voice == Voice::Loud {
             println!("{line}");
         }
         if self.trace.len() == TRACE_KEPT {

@@ -25,6 +25,8 @@ const STEPS: &[Step] = &[
     Step { name: "format", about: "the sources are formatted", run: format },
     Step { name: "build", about: "every binary builds", run: build },
     Step { name: "test", about: "unit, model and whole-system tests", run: test },
+    Step { name: "simulate", about: "ten thousand seeds of faults", run: simulate },
+    Step { name: "plants", about: "the simulation finds planted bugs", run: plants },
     Step { name: "clients", about: "clients no one here wrote trade on the venue", run: clients },
     Step { name: "fuzz", about: "no bytes from outside break a reader", run: fuzz },
     Step { name: "lint", about: "clippy and rustdoc without warnings", run: lint },
@@ -190,6 +192,16 @@ fn build(root: &Root) -> Result<()> {
 
 fn test(root: &Root) -> Result<()> {
     root.cargo(&["test", "--locked", "--workspace"])
+}
+
+fn simulate(root: &Root) -> Result<()> {
+    let simulate = ["run", "--locked", "--package", "tests", "--bin", "simulate", "--"];
+    root.cargo(&[&simulate[..], &["--seeds", "10000"]].concat())
+}
+
+fn plants(root: &Root) -> Result<()> {
+    let simulate = ["run", "--locked", "--package", "tests", "--features", "planted"];
+    root.cargo(&[&simulate[..], &["--bin", "simulate", "--", "--plants"]].concat())
 }
 
 fn fuzz(root: &Root) -> Result<()> {
