@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::human;
 
+mod safety;
 mod taken;
 
 /// A record's sequence number, kind, symbol, times and fields.
@@ -220,7 +221,7 @@ fn order_fields(event: &Event) -> Fields {
             ("order_id", e.venue_order_id.0.into()),
             ("cum_qty", qty(e.cum_qty)),
         ],
-        _ => vec![],
+        other => safety::fields(other),
     }
 }
 

@@ -12,7 +12,7 @@ pub const BLOB_BYTES: usize = 96;
 /// An input as it was taken; those with a list say how many records follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// The wall clock less the monotonic clock, ns, from this input on: the wall time of every input
+    /// The wall clock less the monotonic clock, ns, from this input on: the wall time of an input
     /// is its monotonic time and this.
     Clock(i64),
     /// A request did not leave.

@@ -4,7 +4,8 @@ use rings::Next;
 use std::collections::HashMap;
 
 use schema::{
-    ClientOrderId, Event, ExecType, ExecutionReport, OrderReply, OrderStatus, Record, RunInfo, SymbolId,
+    ClientOrderId, Event, ExecType, ExecutionReport, OrderReply, OrderStatus, Record, RunInfo,
+    SymbolId,
 };
 
 use super::{Fill, Ledger, Placed};

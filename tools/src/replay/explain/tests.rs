@@ -7,11 +7,11 @@ use crate::compare::tests::{Tape, trade};
 fn an_order_has_its_moment_and_every_limit_holds() {
     let mut tape = Tape { journal: Vec::new(), market: Vec::new() };
     trade(3, 10, &mut tape);
-    let decided = tape.journal.iter().filter_map(|record| match Event::from_record(record) {
+    let mut decided = tape.journal.iter().filter_map(|record| match Event::from_record(record) {
         Ok(Event::Decision(decision)) => Some((decision, record.input)),
         _ => None,
     });
-    let (decision, input) = decided.last().expect("it trades");
+    let (decision, input) = decided.next_back().expect("it trades");
     let wanted = Wanted::Ours(decision.order.client_order_id);
     let story = explain(wanted, || Ok(tape.chunks())).expect("good").expect("found");
     assert_eq!((story.epoch, story.input), (3, input));
