@@ -15,7 +15,7 @@ use crate::bars::Bars;
 use crate::book::Book;
 use crate::config::{Config, ConfigError};
 use crate::input::{Input, Now};
-use crate::orders::{Algos, Orders, Requests, SeenFills};
+use crate::orders::{Algos, Orders, Orphans, Requests, SeenFills};
 use crate::outbox::Outbox;
 use crate::planted::{Bug, planted};
 use crate::position::Position;
@@ -160,6 +160,7 @@ pub struct Engine {
     symbols: Box<[Symbol]>,
     orders: Orders,
     algos: Algos,
+    orphans: Orphans,
     requests: Requests,
     rate: MessageRate,
     strategy: Strategy,
@@ -243,6 +244,7 @@ impl Engine {
             symbols: config.symbols.iter().map(symbol).collect(),
             orders: Orders::new(config.epoch),
             algos: Algos::new(),
+            orphans: Orphans::default(),
             requests: Requests::new(),
             rate: MessageRate::new(),
             strategy: Strategy::new(&config.strategy),

@@ -18,11 +18,13 @@ use crate::input::OpenOrder;
 mod algos;
 mod fills;
 mod order;
+mod orphans;
 mod requests;
 
 pub use algos::{ALGOS_MAX, Algo, Algos};
 pub use fills::{Notice, SeenFills};
 pub use order::{Cancel, Order, Resend};
+pub use orphans::Orphans;
 pub use requests::{Request, Requests};
 
 use order::{NOT_LIVE, rank};

@@ -50,6 +50,9 @@ impl Engine {
             false => self.find_or_adopt(now, report, unbooked),
         };
         if notice == Some(Notice::First) {
+            if handle.is_none() {
+                self.orphans.note(report.symbol, report.venue_order_id, report.last_qty);
+            }
             self.book_fill(now, index, handle, report.side, report.last_qty, report.last_price);
             if report.client_order_id == ClientOrderId::NONE {
                 self.note_external_fill(index);
@@ -83,6 +86,9 @@ impl Engine {
             return self.count(Counter::FillDuplicate);
         }
         let handle = self.orders.find(lite.symbol, lite.client_order_id, lite.venue_order_id);
+        if handle.is_none() {
+            self.orphans.note(lite.symbol, lite.venue_order_id, lite.last_qty);
+        }
         self.book_fill(now, index, handle, lite.side, lite.last_qty, lite.last_price);
         if lite.client_order_id == ClientOrderId::NONE {
             self.note_external_fill(index);
@@ -139,6 +145,11 @@ impl Engine {
             return found;
         }
         let cum_qty = report.cum_qty.checked_sub(unbooked).unwrap_or_default();
+        // Its fills may have been told before the order was, or on the other connection.
+        let cum_qty = cum_qty.max(self.orphans.of(report.symbol, report.venue_order_id));
+        if cum_qty >= report.qty {
+            return None;
+        }
         self.adopt(
             now,
             &OpenOrder {

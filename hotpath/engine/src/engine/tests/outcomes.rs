@@ -288,6 +288,35 @@ fn an_order_of_an_earlier_start_that_is_placed_now_halts() {
     assert_eq!(placed(12_000), Halted, "another trader is alive");
 }
 
+/// Found by the simulation: a deleveraging's beginning comes behind its end, from the other
+/// connection.
+#[test]
+fn the_beginning_of_an_external_order_behind_its_end_is_no_new_order() {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
+    rig.reply(request, 200, 0, OrderStatus::New, Qty::ZERO);
+    rig.report(&order, ExecType::Trade, OrderStatus::Filled, fill(1, order.qty, order.qty));
+    let forced = NewOrder { client_order_id: ClientOrderId::NONE, side: Side::Sell, ..order };
+    let id = VenueOrderId(2);
+    let fill = fill(2, order.qty, order.qty);
+    rig.apply(&Input::TradeLite(&TradeLite {
+        symbol: order.symbol,
+        client_order_id: ClientOrderId::NONE,
+        venue_order_id: id,
+        side: Side::Sell,
+        last_price: fill.price,
+        last_qty: fill.qty,
+        trade_id: TradeId(2),
+        is_maker: false,
+        transaction_time: WallNs(START_WALL),
+    }));
+    let filled = report(&forced, ExecType::Trade, OrderStatus::Filled, fill);
+    rig.apply(&Input::Report(&ExecutionReport { venue_order_id: id, ..filled }));
+    let new = report(&forced, ExecType::New, OrderStatus::New, NO_FILL);
+    rig.apply(&Input::Report(&ExecutionReport { venue_order_id: id, ..new }));
+    assert!(rig.engine.position(SymbolId(0)).is_flat());
+    assert_eq!(rig.engine.orders.live_count(), 0);
+}
+
 #[test]
 fn a_liquidation_is_booked_as_the_venues_and_needs_truth() {
     let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
