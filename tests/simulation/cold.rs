@@ -296,7 +296,7 @@ impl World {
                 self.note(|| format!("   truth: {} reports made up for", found.missed.len()));
                 for report in &found.missed {
                     if let Some(side) = self.side.as_mut() {
-                        side.session.reported(report);
+                        side.session.made_up(report);
                     }
                     if report.trade_id.0 > 0 {
                         self.judge.made_up += u64::from(!self.judge.is_seen(report));

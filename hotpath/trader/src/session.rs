@@ -376,6 +376,14 @@ impl Session {
         self.expected.reported(report.client_order_id, report.status.is_terminal());
     }
 
+    /// A report made from what REST told. It says nothing of the user stream, which may be as silent
+    /// as before: what the stream owes stays owed.
+    pub fn made_up(&mut self, report: &ExecutionReport) {
+        if let Some(last) = self.last_trades.get_mut(report.symbol.index()) {
+            *last = (*last).max(report.trade_id);
+        }
+    }
+
     /// The venue acknowledged a request on the order link: the user stream must tell of it too.
     pub fn acknowledged(&mut self, now: Now, reply: &schema::OrderReply) {
         if reply.is_ok() && self.is_up[Link::User as usize] {

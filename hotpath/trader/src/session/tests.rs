@@ -348,6 +348,19 @@ fn a_user_stream_that_does_not_tell_of_an_acknowledged_order_is_replaced() {
     assert_eq!(rig.session.counts()[Counter::UserStreamFrozen], 1);
 }
 
+/// Found by the simulation: a listen key that ends without a word leaves connections that answer
+/// pings and tell nothing, while REST makes up for every order.
+#[test]
+fn what_rest_makes_up_for_does_not_hide_a_silent_user_stream() {
+    let mut rig = Rig::new(Settings::default());
+    rig.all_up(0);
+    rig.session.acknowledged(at(100), &reply(1, OrderStatus::New));
+    rig.session.made_up(&report(1, OrderStatus::Filled, 7));
+    let frozen = |rig: &mut Rig, ms| rig.watched(ms).iter().any(|(_, why)| *why == GiveUp::Frozen);
+    assert!(!frozen(&mut rig, 3_100));
+    assert!(frozen(&mut rig, 3_101));
+}
+
 #[test]
 fn what_was_missed_is_asked_for_from_the_last_event_before_the_loss() {
     let mut rig = Rig::new(Settings::default());

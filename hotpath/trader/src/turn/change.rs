@@ -92,7 +92,7 @@ impl Turn {
     pub(super) fn make_up(&mut self, report: &ExecutionReport) {
         let duplicates = |turn: &Self| turn.parts.desk.engine.counters()[Counter::FillDuplicate];
         let before = duplicates(self);
-        self.session.reported(report);
+        self.session.made_up(report);
         self.apply(&Input::Report(report), WallNs(0));
         if report.trade_id > TradeId(0) && duplicates(self) == before {
             self.parts.counters.count(Counter::FillMadeUp);
