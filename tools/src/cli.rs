@@ -1,4 +1,5 @@
 //! The command line: what can be asked, and help that teaches it.
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts show brackets as one types them")]
 
 use std::path::PathBuf;
 

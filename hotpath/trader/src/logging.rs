@@ -3,7 +3,7 @@
 //! As SPEC 10.7 asks: console from INFO, `shrike.log` from DEBUG, rotated daily and kept 30 days,
 //! `errors.log` from ERROR, 10 MB and five old ones, loggers named `trading`, `risk` and
 //! `execution`. fern dispatches; it cannot rotate, and its plain writer makes a system call of
-//! every fragment of a line, so each file is [`Lines`] over `file-rotate`.
+//! every fragment of a line, so each file is `Lines` over `file-rotate`.
 //!
 //! The hot thread logs nothing: it leaves fixed entries in a queue ([`LogEntry`]). What does not
 //! fit there, and what a full disk does not take, is counted in `Status::log_dropped`.

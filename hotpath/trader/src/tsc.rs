@@ -46,7 +46,7 @@ pub fn now() -> Now {
 }
 
 /// Both clocks as one: the wall clock is a steady distance from the monotonic clock, which is
-/// changed only when it is wrong by more than [`DRIFT_NS_MAX`]. So the time of every input can be
+/// changed only when it is wrong by more than `DRIFT_NS_MAX`. So the time of every input can be
 /// told from its monotonic time and a few records of that distance.
 #[derive(Debug)]
 pub struct Clock {
