@@ -82,7 +82,10 @@ impl Line {
         if way == Way::ToTrader && now < self.frozen_until {
             return Fate::Lost;
         }
-        let flight = random.between(300_000, 4_000_000);
+        let mut flight = random.between(300_000, 4_000_000);
+        if self.slot.link() == Link::Order {
+            flight += random.below(plan.slow_ms + 1) * MS;
+        }
         if random.chance(plan.cut) {
             self.is_dead = true;
             return Fate::Cut(now + flight);

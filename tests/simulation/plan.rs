@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) stall: u64,
     /// It stays open and carries nothing any more.
     pub(crate) half_open: u64,
+    /// Not a rate: requests and answers on the order link take up to so many ms.
+    pub(crate) slow_ms: u64,
     /// A message cannot be read.
     pub(crate) garbage: u64,
     /// A dial fails.
@@ -106,6 +108,9 @@ impl Plan {
         set(&mut plan.journal, 5_000, 20_000);
         set(&mut plan.command, 5_000, 30_000);
         set(&mut plan.standstill, 3_000, 15_000);
+        if random.chance(150_000) {
+            plan.slow_ms = random.between(50, 700);
+        }
         if random.chance(40_000) {
             plan.kill = random.between(5_000, 30_000);
         }

@@ -9,7 +9,7 @@ use crate::run::Options;
 
 /// Seeds tried for each before it counts as not found.
 #[cfg(feature = "planted")]
-const SEEDS_MAX: u64 = 4_000;
+const SEEDS_MAX: u64 = 10_000;
 
 #[cfg(feature = "planted")]
 static BUG: std::sync::Mutex<Option<Bug>> = std::sync::Mutex::new(None);

@@ -62,11 +62,12 @@ impl Setup {
         for text in &texts {
             let name = SymbolName::new(text.as_bytes()).unwrap_or_default();
             let Some(rules) = info.symbol(&name) else { anyhow::bail!("{text} is not listed") };
-            let order = if text == "BTCUSDT" { SCALE / 100 } else { SCALE / 4 };
+            let order = if text == "BTCUSDT" { SCALE / 100 } else { SCALE * 28 / 100 };
             let limits = SymbolLimits {
                 qty_max: Qty::from_units(order),
                 notional_max: Notional::from_units(100_000 * SCALE),
-                position_max: Qty::from_units(order),
+                // Room for one order and not for two.
+                position_max: Qty::from_units(order * 6 / 10),
             };
             symbols.push(SymbolConfig {
                 name,
@@ -89,7 +90,7 @@ impl Setup {
             interval_ms: random.between(200, 900) as i64,
             hold_ms: random.between(100, 700) as i64,
             every_ticks: random.between(1, 2) as i64,
-            order_notional_e8: random.between(300, 500) as i64 * SCALE,
+            order_notional_e8: random.between(340, 500) as i64 * SCALE,
             reach_ticks: random.between(0, 20) as i64,
         };
         let names = symbols.iter().map(|symbol| symbol.name).collect();
