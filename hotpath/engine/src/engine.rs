@@ -433,24 +433,36 @@ impl Engine {
     /// Leaves out what a planted bug forgets; nothing without one.
     #[inline]
     fn forget_planted(&self, exposure: &mut Exposure) {
-        let is_planted = planted(Bug::InFlightForgotten) || planted(Bug::CancelClears);
-        if !is_planted {
-            return;
+        if planted(Bug::InFlightForgotten) || planted(Bug::CancelClears) {
+            let count = self.symbols.len().min(SYMBOLS_MAX);
+            for (index, e) in exposure.symbols.iter_mut().enumerate().take(count) {
+                e.working = self.working_planted(SymbolId(index as u16));
+            }
         }
-        for (_, order) in self.orders.live() {
+    }
+
+    /// What works on a symbol, but for what a planted bug forgets.
+    #[inline]
+    fn working_planted(&self, symbol: SymbolId) -> crate::orders::Working {
+        let mut working = self.orders.working(symbol);
+        if !(planted(Bug::InFlightForgotten) || planted(Bug::CancelClears)) {
+            return working;
+        }
+        for (_, order) in self.orders.live().filter(|(_, order)| order.symbol == symbol) {
             let is_forgotten = match order.venue_status {
                 schema::OrderStatus::PendingNew => planted(Bug::InFlightForgotten),
                 _ => planted(Bug::CancelClears) && order.cancel == crate::orders::Cancel::Sent,
             };
-            let leaves = i128::from(order.leaves_qty().units());
-            if let (true, Some(e)) = (is_forgotten, exposure.symbols.get_mut(order.symbol.index()))
-            {
+            if is_forgotten {
+                let leaves = i128::from(order.leaves_qty().units());
                 match order.side {
-                    schema::Side::Buy => e.working.buy -= leaves,
-                    schema::Side::Sell => e.working.sell -= leaves,
+                    schema::Side::Buy => working.buy -= leaves,
+                    schema::Side::Sell => working.sell -= leaves,
                 }
+                working.count = working.count.saturating_sub(1);
             }
         }
+        working
     }
 
     /// Whether fills are missing although the user stream is up: an order is short of what the venue

@@ -195,7 +195,10 @@ impl Engine {
         qty: Qty,
         price: Price,
     ) {
-        let is_over = handle.is_some_and(|handle| !self.orders.get(handle).is_live());
+        let is_over = handle.is_some_and(|handle| {
+            let order = self.orders.get(handle);
+            !order.is_live() || order.is_short_of_fills()
+        });
         if planted(Bug::LateFillIgnored) && is_over {
             return;
         }

@@ -185,7 +185,7 @@ impl Engine {
             features: s.signal.features(),
             entry_threshold_e8: self.params.entry_threshold,
             position: &s.position,
-            working: self.orders.working(symbol),
+            working: self.working_planted(symbol),
             resting: self.resting(symbol).map(|handle| self.orders.get(handle)),
             may_open: self.state == TradingState::Armed
                 && !s.belief.is_on
