@@ -17,7 +17,6 @@ use crate::config::{Config, ConfigError};
 use crate::input::{Input, Now};
 use crate::orders::{Algos, Orders, Orphans, Requests, SeenFills};
 use crate::outbox::Outbox;
-use crate::planted::{Bug, planted};
 use crate::position::Position;
 use crate::risk::{Exposure, Market, MessageRate};
 use crate::signal::Signal;
@@ -30,6 +29,7 @@ mod gate;
 mod headroom;
 mod market;
 mod outcome;
+mod planted_working;
 mod quarantine;
 mod state;
 mod status;
@@ -428,41 +428,6 @@ impl Engine {
         exposure.equity =
             unrealized.and_then(|sum| self.wallet.checked_add(sum)).unwrap_or(Notional::ZERO);
         exposure
-    }
-
-    /// Leaves out what a planted bug forgets; nothing without one.
-    #[inline]
-    fn forget_planted(&self, exposure: &mut Exposure) {
-        if planted(Bug::InFlightForgotten) || planted(Bug::CancelClears) {
-            let count = self.symbols.len().min(SYMBOLS_MAX);
-            for (index, e) in exposure.symbols.iter_mut().enumerate().take(count) {
-                e.working = self.working_planted(SymbolId(index as u16));
-            }
-        }
-    }
-
-    /// What works on a symbol, but for what a planted bug forgets.
-    #[inline]
-    fn working_planted(&self, symbol: SymbolId) -> crate::orders::Working {
-        let mut working = self.orders.working(symbol);
-        if !(planted(Bug::InFlightForgotten) || planted(Bug::CancelClears)) {
-            return working;
-        }
-        for (_, order) in self.orders.live().filter(|(_, order)| order.symbol == symbol) {
-            let is_forgotten = match order.venue_status {
-                schema::OrderStatus::PendingNew => planted(Bug::InFlightForgotten),
-                _ => planted(Bug::CancelClears) && order.cancel == crate::orders::Cancel::Sent,
-            };
-            if is_forgotten {
-                let leaves = i128::from(order.leaves_qty().units());
-                match order.side {
-                    schema::Side::Buy => working.buy -= leaves,
-                    schema::Side::Sell => working.sell -= leaves,
-                }
-                working.count = working.count.saturating_sub(1);
-            }
-        }
-        working
     }
 
     /// Whether fills are missing although the user stream is up: an order is short of what the venue

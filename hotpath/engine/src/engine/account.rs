@@ -3,7 +3,7 @@
 use schema::{
     AccountUpdate, ClientOrderId, Counter, Difference, DifferenceKind, ExecType, ExecutionReport,
     Notional, OrderStatus, OrderType, Price, Qty, Side, StateReason, StrategyId, SymbolId,
-    TradeLite,
+    TradeLite, VenueOrderId,
 };
 
 use super::Engine;
@@ -145,9 +145,7 @@ impl Engine {
             return found;
         }
         let cum_qty = report.cum_qty.checked_sub(unbooked).unwrap_or_default();
-        // Its fills may have been told before the order was, or on the other connection.
-        let cum_qty = cum_qty.max(self.orphans.of(report.symbol, report.venue_order_id));
-        if cum_qty >= report.qty {
+        if self.is_filled_unheld(report.symbol, report.venue_order_id, report.qty) {
             return None;
         }
         self.adopt(
@@ -167,7 +165,16 @@ impl Engine {
         )
     }
 
+    /// Whether all of an order that is not held here was booked: its fills were told before the
+    /// order was, on the other connection, or while an answer that lists it was on its way.
+    pub(super) fn is_filled_unheld(&self, symbol: SymbolId, id: VenueOrderId, qty: Qty) -> bool {
+        let booked = self.orphans.of(symbol, id);
+        booked >= qty && !booked.is_zero()
+    }
+
     pub(super) fn adopt(&mut self, now: Now, found: &OpenOrder) -> Option<Handle> {
+        let booked = self.orphans.of(found.symbol, found.venue_order_id);
+        let found = &OpenOrder { cum_qty: found.cum_qty.max(booked), ..*found };
         let handle = self.orders.adopt(now.mono, found);
         let is_ours = found.client_order_id != ClientOrderId::NONE
             && found.client_order_id.epoch() <= self.orders.epoch();

@@ -280,6 +280,9 @@ impl Engine {
             self.find_foreign();
             return true;
         }
+        if self.is_filled_unheld(told.symbol, told.venue_order_id, told.qty) {
+            return true;
+        }
         if self.is_reconciled {
             *differences += 1;
             self.tell_difference(

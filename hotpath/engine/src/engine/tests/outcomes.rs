@@ -313,6 +313,21 @@ fn the_beginning_of_an_external_order_behind_its_end_is_no_new_order() {
     rig.apply(&Input::Report(&ExecutionReport { venue_order_id: id, ..filled }));
     let new = report(&forced, ExecType::New, OrderStatus::New, NO_FILL);
     rig.apply(&Input::Report(&ExecutionReport { venue_order_id: id, ..new }));
+    // Nor is it for an answer that was on its way (seed 138626).
+    let mut truth = rig.agreeing_truth();
+    truth.open_orders.push(OpenOrder {
+        symbol: forced.symbol,
+        client_order_id: ClientOrderId::NONE,
+        venue_order_id: id,
+        side: forced.side,
+        order_type: forced.order_type,
+        time_in_force: forced.time_in_force,
+        price: forced.price,
+        qty: forced.qty,
+        cum_qty: Qty::ZERO,
+        reduce_only: false,
+    });
+    rig.apply(&Input::Reconciled(&truth));
     assert!(rig.engine.position(SymbolId(0)).is_flat());
     assert_eq!(rig.engine.orders.live_count(), 0);
 }
