@@ -2,23 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backtest::{AccountId, Exchange, OrderKey};
+use backtest::AccountId;
 use engine::{Engine, Input, Now};
 use schema::{
-    ClientOrderId, CommandKind, DepthHead, ExecType, ExecutionReport, Link, MonoNs, OrderStatus,
-    SYMBOLS_MAX, Side, SymbolId, TradeId, TradingState,
+    ClientOrderId, CommandKind, DepthHead, ExecType, ExecutionReport, Link, OrderStatus, Side,
+    SymbolId, TradeId, TradingState,
 };
-use serde_json::Value;
 
 use crate::network::MS;
-use crate::setup::{ACK_NS, FEED_AGE_NS, Setup};
+
+mod orders;
 
 /// The trader's account at the venue.
 pub(crate) const ACCOUNT: AccountId = AccountId(0);
-/// What timers of 100 ms and flights add to the engine's own limits.
-const SLACK_NS: u64 = 150 * MS;
-/// A gap that the other connection has not made up for by now is one.
-const GAP_NS: u64 = 2_500 * MS;
 /// A wall clock that moved by more is a jump.
 const JUMP_NS: i64 = 600 * MS as i64;
 
@@ -100,11 +96,6 @@ impl Judge {
 
     pub(crate) fn died(&mut self, now_ns: u64) {
         self.lost_at = Some(now_ns);
-    }
-
-    /// Our clock was set right.
-    pub(crate) fn clock_set(&mut self, now_ns: u64) {
-        self.lost_at = self.lost_at.or(Some(now_ns)).filter(|_| false);
     }
 
     pub(crate) fn journal_used(&mut self, used: u64) {
@@ -315,129 +306,6 @@ impl Judge {
             model.beyond.clear();
         }
     }
-
-    /// A request leaves: may it?
-    pub(crate) fn leaves(
-        &mut self,
-        engine: &Engine,
-        now: Now,
-        input: &Input<'_>,
-        text: &str,
-        banned_until: u64,
-    ) {
-        let at = now.mono.0;
-        let Ok(request) = serde_json::from_str::<Value>(text) else {
-            return self.fail("I1", format!("a request that is not JSON: {text}"));
-        };
-        if at < banned_until {
-            self.fail("I3", format!("sent while the venue banned: {text}"));
-        }
-        let params = &request["params"];
-        let text_of = |key: &str| params[key].as_str().unwrap_or_default().to_owned();
-        let number = request["id"].as_str().and_then(|id| id.parse().ok());
-        let number = number.or(request["id"].as_u64()).unwrap_or_default();
-        let method = request["method"].as_str().unwrap_or_default();
-        let id = match method {
-            "order.place" => text_of("newClientOrderId"),
-            _ => text_of("origClientOrderId"),
-        };
-        self.requests.insert(number, (id.clone(), at));
-        if method != "order.place" {
-            return;
-        }
-        self.orders_sent += 1;
-        let is_new = self.ids.insert(id.clone());
-        self.unanswered.entry(id.clone()).or_insert(at);
-        if params["reduceOnly"] == "true" || params["reduceOnly"] == true {
-            return;
-        }
-        let answers = matches!(input, Input::Reply(_) | Input::SendFailed(_) | Input::Link(..));
-        if is_new && answers {
-            self.fail("I1", format!("an answer made a new order: {text}"));
-        }
-        let symbol = engine.symbols().position(|name| name.as_str() == text_of("symbol"));
-        let Some(index) = symbol else { return };
-        let held = self.symbols[index].qty;
-        let is_buy = params["side"] == "BUY";
-        let qty = schema::parse_decimal(text_of("quantity").as_bytes()).unwrap_or(i64::MAX);
-        let reduces = held != 0 && (held < 0) == is_buy && qty <= held.abs();
-        if !reduces {
-            self.judge_risk(engine, at, index, &id);
-        }
-    }
-
-    /// Whether risk may be added now.
-    fn judge_risk(&mut self, engine: &Engine, at: u64, index: usize, id: &str) {
-        let model = &self.symbols[index];
-        let silent_ns =
-            model.heard_at.map_or(u64::MAX, |heard| self.timer_at.saturating_sub(heard));
-        let gap = model.beyond.values().map(|(_, _, since)| *since).min();
-        let doubtful = self
-            .unanswered
-            .iter()
-            .find(|(other, since)| *other != id && self.timer_at > *since + ACK_NS + SLACK_NS);
-        let why = if self.is_killed {
-            return self.fail("I11", format!("order {id} left after the kill"));
-        } else if self.is_halted {
-            "a person halted".to_owned()
-        } else if self.is_pressed {
-            "the journal is nearly full".to_owned()
-        } else if let Some(lost_at) = self.lost_at {
-            format!("truth was lost at {lost_at} and not told since")
-        } else if silent_ns > FEED_AGE_NS + SLACK_NS {
-            format!("nothing of the market was heard for {} ms", silent_ns / MS)
-        } else if gap.is_some_and(|since| at > since + GAP_NS) {
-            "the book has a gap".to_owned()
-        } else if let Some((other, since)) = doubtful {
-            format!("nothing is known of order {other}, sent {} ms ago", (at - since) / MS)
-        } else if engine.state() != TradingState::Armed {
-            format!("the state is {}", engine.state())
-        } else {
-            return;
-        };
-        self.fail("I3", format!("order {id} added risk although {why}"));
-    }
-
-    /// A request was carried out at the venue, or not.
-    pub(crate) fn at_venue(&mut self, exchange: &Exchange, setup: &Setup, text: &str) {
-        let is_place = text.contains("\"order.place\"");
-        if !is_place && !text.contains("\"order.modify\"") {
-            return;
-        }
-        let Ok(request) = serde_json::from_str::<Value>(text) else { return };
-        let params = &request["params"];
-        let Some(symbol) = exchange.symbol(params["symbol"].as_str().unwrap_or_default()) else {
-            return;
-        };
-        if is_place && let Some(id) = params["newClientOrderId"].as_str() {
-            let key = OrderKey::client(id);
-            if let Ok(order) = exchange.status(ACCOUNT, symbol, &key) {
-                let first = *self.placed.entry(id.to_owned()).or_insert(order.order_id);
-                if first != order.order_id {
-                    let why = format!("id {id} is on two orders: {first} and {}", order.order_id);
-                    self.fail("I1", why);
-                }
-            }
-        }
-        if self.is_disturbed {
-            return;
-        }
-        let rows = exchange.positions(ACCOUNT);
-        let Some(row) = rows.get(symbol.index()) else { return };
-        let mut worst = [row.qty.units(), -row.qty.units()];
-        for order in exchange.open_orders(ACCOUNT, Some(symbol)) {
-            if !order.reduce_only {
-                let leaves = order.qty.units() - order.executed_qty.units();
-                worst[usize::from(order.side == Side::Sell)] += leaves;
-            }
-        }
-        let limit = setup.symbols[symbol.index()].limits.position_max.units();
-        if worst.iter().any(|worst| *worst > limit) {
-            let why =
-                format!("worst cases {worst:?} of {} at the venue, limit {limit}", row.symbol_name);
-            self.fail("I2", why);
-        }
-    }
 }
 
 impl Model {
@@ -468,6 +336,3 @@ const fn rank(status: OrderStatus) -> u8 {
         | OrderStatus::ExpiredInMatch => 4,
     }
 }
-
-const _: () = assert!(SYMBOLS_MAX >= 2);
-const _: MonoNs = MonoNs(0);

@@ -11,7 +11,7 @@ use engine::{Limits, Safety, StrategyConfig, SymbolConfig, SymbolLimits, Timing}
 use schema::{BootEpoch, Notional, Qty, SCALE, SymbolName};
 use trader::feed::Patience;
 use trader::session::Settings;
-use venue::{Inline, MarketSource, VenueConfig};
+use venue::{Inline, MarketSource, RateLimitConfig, VenueConfig};
 
 use crate::network::MS;
 use crate::random::Random;
@@ -51,6 +51,8 @@ impl Setup {
             source: MarketSource::Generated { symbols: texts.clone() },
             market_events_per_second: Some(random.between(3, 8) as u32),
             first_id: Some(0),
+            // The trader's own budget of weights (`trader::cold::budget`) is not in the simulation.
+            limits: RateLimitConfig { weight_1m_max: 1_000_000, ..RateLimitConfig::default() },
             ..VenueConfig::default()
         };
         let mut venue = Inline::new(&config, START_MS)?;

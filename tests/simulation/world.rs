@@ -4,18 +4,23 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use engine::Now;
-use schema::{MonoNs, Record, SymbolId, WallNs};
-use trader::queues::Slot;
-use venue::{Inline, Sent};
+use schema::{MonoNs, Record, WallNs};
+use venue::Inline;
 
 use crate::judge::Judge;
-use crate::network::{Fate, Line, MS, Way, Wire};
+use crate::network::{Line, MS, Way, Wire};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::setup::{START_MS, Setup};
 use crate::side::Side;
 use crate::sites::{Site, Sites};
 use crate::tape::Tape;
+
+mod event;
+mod wires;
+
+use event::Due;
+pub(crate) use event::Event;
 
 /// Between two ticks of trader and fate.
 const TICK_NS: u64 = 100 * MS;
@@ -33,54 +38,6 @@ pub(crate) enum Voice {
     Kept,
     /// Everything is printed.
     Loud,
-}
-
-/// Something that will happen.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A text reaches the trader.
-    ToTrader(Wire, String),
-    /// A text that cannot be read reaches the trader.
-    Garbled(Wire),
-    /// A text reaches the venue.
-    ToVenue(Wire, String),
-    /// A ping reaches the venue and comes back.
-    Ping(Wire, bool),
-    /// The trader learns that a connection is over.
-    Ended(Wire),
-    /// The venue learns it.
-    Closed(Wire),
-    /// A dial ends, well or not.
-    Dialled(u32, Slot, bool),
-    /// Time passes.
-    Tick,
-    /// A snapshot could not be had.
-    NoSnapshot(u32, SymbolId),
-    /// A reconciliation could not be had.
-    NotReconciled(u32),
-    /// A trader starts.
-    Start,
-    /// The hot loop goes on.
-    Continue,
-}
-
-struct Due(u64, u64, Event);
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
 }
 
 /// What came of a run.
@@ -351,77 +308,8 @@ impl World {
         let now_ns = self.now_ns;
         self.lines.iter_mut().for_each(|line| line.heal(now_ns));
         self.skew_ns = 0;
-        self.judge.clock_set(now_ns);
         self.person_resumes();
         self.drain();
-    }
-
-    /// Messages on a wire that arrive, or not.
-    pub(crate) fn send(&mut self, wire: Wire, way: Way, event: impl Fn(Wire) -> Event) {
-        let now_ns = self.now_ns;
-        match self.lines[wire].fate(now_ns, way, &self.plan, &mut self.random) {
-            Fate::Lost => {}
-            Fate::Arrives(at) => self.at(at, event(wire)),
-            Fate::Twice(first, second) => {
-                self.at(first, event(wire));
-                self.at(second, event(wire));
-            }
-            Fate::Garbled(at) => self.at(at, Event::Garbled(wire)),
-            Fate::Cut(at) => {
-                self.at(at, Event::Ended(wire));
-                self.at(at, Event::Closed(wire));
-            }
-        }
-    }
-
-    /// Sends on what the venue said.
-    pub(crate) fn drain(&mut self) {
-        for (connection, sent) in self.venue.drain() {
-            let Some(&wire) = self.by_venue.get(&connection) else { continue };
-            match sent {
-                Sent::Text(text) => {
-                    self.send(wire, Way::ToTrader, |wire| Event::ToTrader(wire, text.clone()));
-                }
-                Sent::Bytes(_) => self.send(wire, Way::ToTrader, Event::Garbled),
-                Sent::Ended => {
-                    self.lines[wire].is_served = false;
-                    self.after(2 * MS, Event::Ended(wire));
-                }
-            }
-        }
-    }
-
-    /// A new connection.
-    pub(crate) fn connect(&mut self, slot: Slot, path: &str) -> Option<Wire> {
-        let now_ms = self.venue_ms();
-        let connection = self.venue.open(now_ms, path)?;
-        let wire = self.lines.len();
-        self.lines.push(Line::new(connection, slot, self.life));
-        self.by_venue.insert(connection, wire);
-        Some(wire)
-    }
-
-    fn close_at_venue(&mut self, wire: Wire) {
-        let line = &mut self.lines[wire];
-        if core::mem::replace(&mut line.is_served, false) {
-            line.kill();
-            let connection = line.venue;
-            self.venue.close(connection);
-            self.by_venue.remove(&connection);
-            self.drain();
-        }
-    }
-
-    /// Whether an order of ours, an answer or an event of the account is on its way.
-    pub(crate) fn is_on_the_way(&self) -> bool {
-        self.queue.iter().any(|Reverse(due)| match &due.2 {
-            Event::ToVenue(..) => true,
-            Event::ToTrader(wire, _) => {
-                let line = &self.lines[*wire];
-                line.is_open && matches!(line.slot.link(), schema::Link::User | schema::Link::Order)
-            }
-            _ => false,
-        })
     }
 
     /// The trader is dead: whatever it wrote before it died is on its way still.
