@@ -302,7 +302,7 @@ impl Judge {
         if model.tail.is_none_or(|tail| head.last_update_id >= tail) || !model.beyond.is_empty() {
             // It and what follows make the chain anew.
             let newest = model.beyond.values().map(|(last, ..)| *last).max();
-            model.tail = newest.or(Some(head.last_update_id)).max(model.tail);
+            model.tail = newest.max(Some(head.last_update_id)).max(model.tail);
             model.beyond.clear();
         }
     }

@@ -285,9 +285,6 @@ impl World {
         if !self.is_healed {
             self.misfortunes();
         }
-        if self.now_ns >= self.stands_until {
-            self.timer();
-        }
         if self.is_healed && !self.is_over() {
             let is_settled = self.is_settled();
             if is_settled {
@@ -296,6 +293,9 @@ impl World {
                 let why = self.why_unsettled();
                 self.judge.fail("I4", format!("30 s after the last fault: {why}"));
             }
+        }
+        if self.now_ns >= self.stands_until {
+            self.timer();
         }
     }
 

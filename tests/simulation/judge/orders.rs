@@ -86,7 +86,10 @@ impl Judge {
         } else if silent_ns > FEED_AGE_NS + SLACK_NS {
             format!("nothing of the market was heard for {} ms", silent_ns / MS)
         } else if gap.is_some_and(|since| at > since + GAP_NS) {
-            "the book has a gap".to_owned()
+            let book = engine.book(schema::SymbolId(index as u16));
+            let sync = book.map(|book| (book.sync(), book.last_update_id()));
+            let beyond = model.beyond.first_key_value();
+            format!("the book ({sync:?}) has a gap behind {:?}, before {beyond:?}", model.tail)
         } else if let Some((other, since)) = doubtful {
             format!("nothing is known of order {other}, sent {} ms ago", (at - since) / MS)
         } else if engine.state() != TradingState::Armed {

@@ -111,7 +111,9 @@ impl World {
                 let mut head = *head;
                 if head.kind != DepthKind::Partial {
                     self.judge.diff(&head, now);
+                    self.note_diff(lane, &head);
                 }
+                let Some(side) = self.side.as_mut() else { return };
                 let taken = side.arbiter.depth(at, lane, &mut head, depth);
                 if taken == Taken::Held {
                     self.judge.held += 1;
@@ -122,6 +124,13 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    fn note_diff(&mut self, lane: usize, head: &DepthHead) {
+        self.note(|| {
+            let (first, last) = (head.first_update_id, head.last_update_id);
+            format!("< diff on {lane}: {first} to {last} after {}", head.previous_update_id)
+        });
     }
 
     fn passes(&mut self, taken: Taken) -> bool {
@@ -155,6 +164,7 @@ impl World {
     /// A snapshot, or prices by REST.
     pub(crate) fn take_depth(&mut self, head: &DepthHead, depth: &DepthBuf) {
         self.judge.snapshot(head);
+        self.note(|| format!("< {:?} at {}", head.kind, head.last_update_id));
         self.feed(&Input::Depth(head, depth));
     }
 
