@@ -62,9 +62,12 @@ impl Engine {
             self.charge(index, report.commission);
         }
         let Some(handle) = handle else { return };
-        // A fast notice came before the order was known here: its fill was booked on no order.
+        // A fast notice came before the order was known here: its fill was booked on no order. Or
+        // the fill is inside a position that was taken over.
+        let is_taken =
+            notice == Some(Notice::Duplicate) && self.symbols[index].seen.is_below(report.trade_id);
         if matches!(notice, Some(Notice::Completes | Notice::Duplicate))
-            && self.orders.is_adopted(handle)
+            && (self.orders.is_adopted(handle) || is_taken)
         {
             self.orders.catch_up(handle, report.cum_qty);
         }

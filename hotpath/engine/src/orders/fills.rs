@@ -112,6 +112,10 @@ impl SeenFills {
     pub fn newest(&self) -> TradeId {
         TradeId(self.newer.newest.max(self.older.newest).max(self.floor))
     }
+    /// Whether a fill is at or below what was taken over or forgotten by age.
+    pub const fn is_below(&self, trade_id: TradeId) -> bool {
+        trade_id.0 <= self.floor
+    }
     /// Fills up to `trade_id` are in the account's starting position: they will not be booked.
     pub fn start_after(&mut self, trade_id: TradeId) {
         self.floor = self.floor.max(trade_id.0);

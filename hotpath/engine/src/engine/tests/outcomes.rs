@@ -332,6 +332,18 @@ fn the_beginning_of_an_external_order_behind_its_end_is_no_new_order() {
     assert_eq!(rig.engine.orders.live_count(), 0);
 }
 
+/// Found by the simulation (seed 173119): the fill was not told, the position that holds it was.
+#[test]
+fn a_fill_inside_a_position_taken_over_still_fills_its_order() {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
+    rig.engine.symbols[0].seen.start_after(TradeId(5));
+    rig.reply(request, 200, 0, OrderStatus::Filled, order.qty);
+    assert!(rig.engine.lacks_fills());
+    rig.report(&order, ExecType::Trade, OrderStatus::Filled, fill(5, order.qty, order.qty));
+    assert!(!rig.engine.lacks_fills());
+    assert_eq!((rig.qty(0), rig.engine.orders.live_count()), (Qty::ZERO, 0));
+}
+
 #[test]
 fn a_liquidation_is_booked_as_the_venues_and_needs_truth() {
     let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
