@@ -184,7 +184,11 @@ impl World {
         match result {
             Ok(found) => {
                 self.was_lied_to = self.is_lied_to;
-                self.note(|| format!("   truth: {} reports made up for", found.missed.len()));
+                self.note(|| {
+                    let (qty, trade) = (found.truth.positions[0].qty, found.truth.last_trades[0].0);
+                    let reports = found.missed.len();
+                    format!("   truth: {reports} reports made up for, {qty} held, trade {trade}")
+                });
                 for report in &found.missed {
                     if let Some(side) = self.side.as_mut() {
                         side.session.made_up(report);

@@ -206,7 +206,8 @@ impl World {
         }
         if reply.status == 418 || reply.status == 429 {
             // The trader's clock is compared with the venue's, not the same.
-            let slack_ms = 20 + self.skew_ns.abs() / MS as i64;
+            let offset_ns = side.desk.engine.clock_offset_ns();
+            let slack_ms = 20 + (self.skew_ns.abs() + offset_ns.abs()) / MS as i64;
             let wait_ms = (reply.retry_after_ms - venue_ms - slack_ms).clamp(0, 10_000) as u64;
             self.banned_until = self.banned_until.max(now.mono.0 + wait_ms * MS);
             self.rest_banned_until = self.rest_banned_until.max(self.banned_until);
