@@ -145,9 +145,11 @@ impl Session {
         if !(hears || is_dark) {
             return None;
         }
-        // What the account told is sure if the engine misses nothing after it.
+        // What the account told is sure if the engine misses nothing after it and asks no more: an
+        // answer that fills overtook was not compared.
         if let Some(told) = self.asks.told.take()
             && !engine.lacks_fills()
+            && !engine.wants_reconcile()
         {
             (self.sure_trades, self.sure_at) = told;
         }
