@@ -200,6 +200,7 @@ impl World {
                 }
                 self.feed(&Input::Reconciled(&found.truth));
                 let now = self.now();
+                self.note_known();
                 if let Some(side) = self.side.as_mut() {
                     side.session.reconciled(now);
                 }
@@ -214,6 +215,20 @@ impl World {
                 self.after(RETRY_NS, Event::NotReconciled(life));
             }
         }
+    }
+
+    /// What the engine makes of a truth, for the trace.
+    fn note_known(&mut self) {
+        let Some(side) = self.side.as_ref() else { return };
+        let engine = &side.desk.engine;
+        let qty = engine.position(SymbolId(0)).qty();
+        let live: Vec<_> = engine
+            .orders()
+            .live()
+            .map(|(_, order)| (order.id, order.qty, order.filled, order.cum_qty))
+            .collect();
+        let (reason, asks) = (engine.state_reason(), engine.wants_reconcile());
+        self.note(|| format!("   known: {qty} held, {reason}, wants more: {asks}, live {live:?}"));
     }
 
     pub(crate) fn not_reconciled(&mut self) {
