@@ -262,6 +262,7 @@ impl Engine {
         let symbols = self.symbols.len();
         crate::tape::record(now, input, symbols, &mut self.clock_offset, out);
         self.causes.begin(now.mono);
+        self.requests.begin(now.mono);
         self.watch_clock(now);
         let asks = self.take(now, input, out);
         self.settle(now, out);

@@ -50,9 +50,6 @@ impl Engine {
             false => self.find_or_adopt(now, report, unbooked),
         };
         if notice == Some(Notice::First) {
-            if handle.is_none() {
-                self.orphans.note(report.symbol, report.venue_order_id, report.last_qty);
-            }
             self.book_fill(now, index, handle, report.side, report.last_qty, report.last_price);
             if report.client_order_id == ClientOrderId::NONE {
                 self.note_external_fill(index);
@@ -61,7 +58,12 @@ impl Engine {
         if matches!(notice, Some(Notice::First | Notice::Completes)) {
             self.charge(index, report.commission);
         }
-        let Some(handle) = handle else { return };
+        let Some(handle) = handle else {
+            if is_fill {
+                self.orphans.told(report.symbol, report.venue_order_id, report.cum_qty);
+            }
+            return;
+        };
         // A fast notice came before the order was known here: its fill was booked on no order. Or
         // the fill is inside a position that was taken over.
         let is_taken =
@@ -75,6 +77,7 @@ impl Engine {
             self.orders.amend(handle, report.price, report.qty);
         }
         self.orders.learn(handle, report.status, report.cum_qty, report.venue_order_id);
+        self.orders.change(handle, |order| order.heard_at = now.mono);
         if report.exec_type == ExecType::New || report.exec_type == ExecType::Trade {
             self.venue_rejects_in_a_row = 0;
         }

@@ -211,9 +211,10 @@ impl Engine {
             }
             return;
         }
-        // Absent, and old enough that it cannot still be on its way.
-        let age_ns = now.mono.since(order.sent_at);
-        let is_absent = refusal(reply) == Refusal::NoSuchOrder;
+        // Absent, and old enough that it could not still be on its way when that was asked. An
+        // answer to a question from before the stream told of the order says nothing.
+        let age_ns = request.at.since(order.sent_at);
+        let is_absent = refusal(reply) == Refusal::NoSuchOrder && request.at >= order.heard_at;
         if is_absent && age_ns >= self.config.timing.absent_grace_ns {
             let end = match order.venue_status {
                 OrderStatus::PendingNew => OrderStatus::Rejected,

@@ -66,6 +66,8 @@ pub struct Order {
     pub retry_at: MonoNs,
     /// Since when the venue does not list it although it should; zero if it does.
     pub missing_at: MonoNs,
+    /// When the user stream told of it last.
+    pub heard_at: MonoNs,
     pub(super) live_index: u16,
 }
 
@@ -109,6 +111,7 @@ impl Order {
         retries: 0,
         retry_at: MonoNs(0),
         missing_at: MonoNs(0),
+        heard_at: MonoNs(0),
         live_index: NOT_LIVE,
     };
 

@@ -19,13 +19,24 @@ pub struct Orphans {
 impl Orphans {
     /// A fill was booked of an order nobody told of.
     pub fn note(&mut self, symbol: SymbolId, id: VenueOrderId, qty: Qty) {
-        let known = self.rows.iter_mut().find(|row| (row.0, row.1) == (symbol, id));
-        if let Some((_, _, booked)) = known {
-            *booked = booked.checked_add(qty).unwrap_or(Qty::MAX);
-            return;
-        }
-        self.rows[self.next] = (symbol, id, qty);
-        self.next = (self.next + 1) % ORPHANS_MAX;
+        let booked = self.row(symbol, id);
+        *booked = booked.checked_add(qty).unwrap_or(Qty::MAX);
+    }
+    /// A fill's report says how much of the order was filled by then, by fills before this start
+    /// too.
+    pub fn told(&mut self, symbol: SymbolId, id: VenueOrderId, cum_qty: Qty) {
+        let booked = self.row(symbol, id);
+        *booked = cum_qty.max(*booked);
+    }
+    fn row(&mut self, symbol: SymbolId, id: VenueOrderId) -> &mut Qty {
+        let known = self.rows.iter().position(|row| (row.0, row.1) == (symbol, id));
+        let index = known.unwrap_or_else(|| {
+            let index = self.next;
+            self.rows[index] = (symbol, id, Qty::ZERO);
+            self.next = (index + 1) % ORPHANS_MAX;
+            index
+        });
+        &mut self.rows[index].2
     }
     /// What was booked of an order before it was known.
     pub fn of(&self, symbol: SymbolId, id: VenueOrderId) -> Qty {

@@ -1,6 +1,6 @@
 //! Which answer belongs to which order.
 
-use schema::{RequestId, RequestKind};
+use schema::{MonoNs, RequestId, RequestKind};
 
 use super::Handle;
 
@@ -18,6 +18,8 @@ pub struct Request {
     pub handle: Handle,
     /// Name of that order, in case its slot was taken by another since.
     pub order: schema::OrderRef,
+    /// When it was decided.
+    pub at: MonoNs,
 }
 
 /// Requests by number: a ring, because numbers are consecutive.
@@ -25,6 +27,7 @@ pub struct Request {
 pub struct Requests {
     ring: Box<[Option<Request>]>,
     last: u64,
+    now: MonoNs,
 }
 
 impl Default for Requests {
@@ -36,7 +39,11 @@ impl Default for Requests {
 impl Requests {
     /// Allocates the ring; nothing allocates afterwards.
     pub fn new() -> Self {
-        Self { ring: vec![None; REQUESTS_REMEMBERED].into_boxed_slice(), last: 0 }
+        Self { ring: vec![None; REQUESTS_REMEMBERED].into_boxed_slice(), last: 0, now: MonoNs(0) }
+    }
+    /// Requests from now on are decided at this time.
+    pub const fn begin(&mut self, now: MonoNs) {
+        self.now = now;
     }
     /// Numbers a new request; the first is 1. One that was never answered is forgotten after a
     /// thousand younger ones: its order is asked about by time-out long before.
@@ -48,7 +55,7 @@ impl Requests {
     ) -> RequestId {
         self.last += 1;
         let id = RequestId(self.last);
-        self.ring[Self::slot(id)] = Some(Request { id, kind, handle, order });
+        self.ring[Self::slot(id)] = Some(Request { id, kind, handle, order, at: self.now });
         id
     }
     /// Takes out the request an answer belongs to; a second answer finds nothing.

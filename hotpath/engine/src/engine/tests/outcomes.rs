@@ -332,6 +332,20 @@ fn the_beginning_of_an_external_order_behind_its_end_is_no_new_order() {
     assert_eq!(rig.engine.orders.live_count(), 0);
 }
 
+/// Found by the simulation (seed 249102): the question was asked before the order arrived.
+#[test]
+fn an_absence_from_before_the_stream_told_of_the_order_is_none() {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Gtx);
+    rig.refuse(request, 408, -1007);
+    rig.live(4_000);
+    let (_, question) = rig.questions().last().copied().expect("it is in doubt");
+    rig.live(100);
+    rig.report(&order, ExecType::New, OrderStatus::New, NO_FILL);
+    rig.engine.doubt(rig.engine.orders.live_at(0).expect("live"));
+    rig.refuse(question, 400, -2013);
+    assert_eq!(rig.engine.orders.live_count(), 1);
+}
+
 /// Found by the simulation (seed 173119): the fill was not told, the position that holds it was.
 #[test]
 fn a_fill_inside_a_position_taken_over_still_fills_its_order() {
