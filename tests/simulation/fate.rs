@@ -103,6 +103,7 @@ impl World {
             self.sites.hit(Site::Liquidated);
             let kind = self.random.pick(&[Kind::Adl, Kind::Liquidation]);
             self.note(|| "== the venue takes a position down".to_owned());
+            self.judge.taken_down(self.now_ns);
             self.deed(Fault::new(kind).count(1));
         }
         if self.random.chance(plan.journal) {

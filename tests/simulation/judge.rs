@@ -55,6 +55,9 @@ pub(crate) struct Judge {
     pub(crate) is_known: bool,
     /// Somebody else trades too: the venue's worst case is not ours alone.
     pub(crate) is_disturbed: bool,
+    /// The venue took a position down then, and no truth asked for later was told yet: until it is,
+    /// the trader may hold a position that is gone.
+    unheard_since: Option<u64>,
     pub(crate) orders_sent: u64,
     pub(crate) made_up: u64,
     /// Fills told after the end of their order was.
@@ -96,6 +99,11 @@ impl Judge {
 
     pub(crate) fn died(&mut self, now_ns: u64) {
         self.lost_at = Some(now_ns);
+    }
+
+    /// The venue is about to take positions down.
+    pub(crate) fn taken_down(&mut self, now_ns: u64) {
+        self.unheard_since = Some(now_ns);
     }
 
     pub(crate) fn journal_used(&mut self, used: u64) {
@@ -205,6 +213,13 @@ impl Judge {
                 let is_younger = self.lost_at.is_none_or(|at| truth.requested_at.0 >= at);
                 if truth.is_complete && is_younger {
                     self.lost_at = None;
+                }
+                let is_told = self.unheard_since.is_none_or(|at| truth.requested_at.0 > at);
+                let is_same = |index: usize| {
+                    engine.position(SymbolId(index as u16)).qty() == truth.positions[index].qty
+                };
+                if truth.is_complete && is_told && (0..self.symbols.len()).all(is_same) {
+                    self.unheard_since = None;
                 }
                 self.adopted += u64::from(engine.orders().live().any(|(_, order)| {
                     !order.is_external && order.id.epoch() != engine.orders().epoch()

@@ -22,6 +22,8 @@ pub(crate) const START_MS: i64 = 1_790_000_000_000;
 pub(crate) const FEED_AGE_NS: u64 = 3_000 * MS;
 /// An answer is overdue after this.
 pub(crate) const ACK_NS: u64 = 1_000 * MS;
+/// A request is carried out so late at most: sooner than an order the venue does not know is gone.
+const RECV_WINDOW_MS: u32 = 1_500;
 /// What the dead-man timers are set to, ms.
 pub(crate) const COUNTDOWN_MS: u64 = 6_000;
 
@@ -126,6 +128,7 @@ impl Setup {
                 absent_grace_ns: 2_000 * MS,
                 feed_age_ns_max: FEED_AGE_NS,
                 settle_ns: 1_000 * MS,
+                truth_age_ns_max: 15_000 * MS,
                 ..Timing::default()
             },
             strategy: StrategyConfig::Test(self.strategy),
@@ -146,7 +149,7 @@ impl Setup {
     /// # Errors
     /// If the settings are refused.
     pub(crate) fn encoder(&self) -> anyhow::Result<Encoder> {
-        Encoder::new(&self.api_key, self.signer.clone(), &self.formats, 5_000)
+        Encoder::new(&self.api_key, self.signer.clone(), &self.formats, RECV_WINDOW_MS)
             .map_err(|error| anyhow::anyhow!("{error}"))
     }
 

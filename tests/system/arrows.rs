@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tools", &["schema", "rings", "engine", "binance", "venue"]),
     ("bench", &["schema", "rings", "binance"]),
     ("tests", &["schema", "engine", "binance", "trader", "backtest", "venue"]),
+    ("ci", &[]),
     ("fuzz", &["schema", "rings", "engine", "binance", "trader", "backtest", "tools"]),
 ];
 

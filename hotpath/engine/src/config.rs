@@ -31,6 +31,8 @@ pub struct Timing {
     pub refusal_pause_ns: u64,
     /// Two inputs further apart than this: the loop stood still, and truth is wanted.
     pub loop_gap_ns_max: u64,
+    /// The last account truth that could be compared may be so old.
+    pub truth_age_ns_max: u64,
 }
 
 impl Default for Timing {
@@ -47,6 +49,7 @@ impl Default for Timing {
             verdict_age_ns_max: 3_000 * MS,
             refusal_pause_ns: 100 * MS,
             loop_gap_ns_max: 1_000 * MS,
+            truth_age_ns_max: 120_000 * MS,
         }
     }
 }
@@ -205,6 +208,7 @@ impl Config {
             (t.clock_jump_ns_max, "clock_jump_ns_max"),
             (t.verdict_age_ns_max, "verdict_age_ns_max"),
             (t.loop_gap_ns_max, "loop_gap_ns_max"),
+            (t.truth_age_ns_max, "truth_age_ns_max"),
         ] {
             if value == 0 {
                 return Err(ConfigError::Timing(field));

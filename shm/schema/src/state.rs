@@ -75,6 +75,8 @@ wire_enum!(
         External = 24 "external",
         /// The account differs from what is held here.
         Difference = 25 "difference",
+        /// The account could not be compared with the venue for too long.
+        Unreconciled = 26 "unreconciled",
     }
 );
 

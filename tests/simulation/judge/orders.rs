@@ -121,7 +121,7 @@ impl Judge {
                 }
             }
         }
-        if self.is_disturbed {
+        if self.is_disturbed || self.unheard_since.is_some() {
             return;
         }
         let rows = exchange.positions(ACCOUNT);

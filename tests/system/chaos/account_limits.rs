@@ -66,6 +66,19 @@ fn f36_a_position_that_differs_stops_risk_and_is_never_made_up() {
 }
 
 #[test]
+fn f36_an_account_that_cannot_be_compared_for_long_opens_nothing() {
+    let mut system = start(setup("f36").set("timing.truth_age_ms_max", 3_000));
+    let (mark, before) = (system.records().newest(), system.counters());
+    let failing = json!({ "kind": "http_error", "where": { "path": "positionRisk" } });
+    system.venue.fault(failing);
+    system.moved(&before, Counter::ReconcileFailed);
+    system.left_armed(mark, StateReason::Unreconciled);
+    system.venue.clear();
+    system.converged();
+    system.finish();
+}
+
+#[test]
 fn f37_without_the_venues_timer_nothing_is_opened() {
     let mut system =
         start(setup("f37").set("dead_man.countdown_ms", 2_000).set("dead_man.refresh_ms", 400));

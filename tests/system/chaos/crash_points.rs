@@ -165,9 +165,8 @@ fn f41_kill9_at_every_point_while_outcomes_are_unknown() {
 
 #[test]
 fn f41_kill9_at_every_point_while_orders_are_partly_filled() {
-    // An order that is moved with the market is filled by a third just before each move.
-    let move_of = json!({ "method": "modify" });
-    let fill = json!({ "kind": "fill_first", "where": move_of, "ppm": 300_000 });
+    // Whatever rests is filled by a third within 10 ms.
+    let fill = json!({ "kind": "partial_fill", "every_ms": 10 });
     let setup = Setup::new("f41p").resting(1_500).set("strategy.order_notional_usdt", 4_000);
     let setup = setup.set("strategy.interval_ms", 100);
     let is_seen = |_: &System, ledger: &Value| {

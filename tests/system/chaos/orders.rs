@@ -15,7 +15,9 @@ pub(super) fn setup(row: &str) -> Setup {
     Setup::new(row)
         .set("timing.ack_timeout_ms", 250)
         .set("timing.query_interval_ms", 100)
-        .set("timing.absent_grace_ms", 600)
+        .set("venue.recv_window_ms", 1_000)
+        .set("venue.clock_skew_ms_max", 300)
+        .set("timing.absent_grace_ms", 1_300)
         .set("account.reconcile_every_ms", 1_000)
 }
 
@@ -148,7 +150,7 @@ fn f22_a_throttled_or_banned_trader_stops_calling() {
 
 #[test]
 fn f23_a_clock_that_differs_stops_risk_until_it_is_known() {
-    let mut system = start(setup("f23").with_untrue_times().set("venue.recv_window_ms", 1_000));
+    let mut system = start(setup("f23").with_untrue_times());
     let (mark, before) = (system.records().newest(), system.counters());
     system.venue.fault(json!({ "kind": "clock_shift", "ms": 5_000, "for_ms": 1_500 }));
     let seen = [Counter::ClockSkew, Counter::ClockRejected];

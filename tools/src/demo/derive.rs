@@ -149,7 +149,7 @@ rest_url = "https://127.0.0.1:1" # filled in
 market_url = "x"
 user_url = "x"
 order_url = "x"
-recv_window_ms = 5000
+recv_window_ms = 2000
 
 [account]
 capital_usdt = 7700
@@ -208,7 +208,7 @@ name = "imbalance" # tuned by hand
         assert_eq!(venue["market_url"].as_str(), Some("wss://127.0.0.1:4001"));
         assert_eq!(venue["order_url"].as_str(), Some("wss://127.0.0.1:4001/ws-fapi/v1"));
         assert_eq!(venue["ca_file"].as_str(), Some("/run/venue/ca.pem"));
-        assert_eq!(venue["recv_window_ms"].as_integer(), Some(5000));
+        assert_eq!(venue["recv_window_ms"].as_integer(), Some(2000));
         assert_eq!(document["keys"]["api_secret_file"].as_str(), Some("/run/venue/api_secret"));
         assert_eq!(document["log"]["dir"].as_str(), Some("/run/log"));
         assert!(text.contains("# tuned by hand"), "comments stay:\n{text}");

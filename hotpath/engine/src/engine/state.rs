@@ -32,7 +32,7 @@ const TRUTH: [StateReason; 8] = [
     StateReason::ClockJump,
 ];
 /// Causes that go away with what made them.
-const PASSING: [StateReason; 9] = [
+const PASSING: [StateReason; 10] = [
     StateReason::MarketLinkDown,
     StateReason::StaleFeed,
     StateReason::BookGap,
@@ -42,6 +42,7 @@ const PASSING: [StateReason; 9] = [
     StateReason::Verdict,
     StateReason::JournalPressure,
     StateReason::RateLimited,
+    StateReason::Unreconciled,
 ];
 /// How long the first snapshot of a book may take before its absence is a gap. Until it is there,
 /// risk refuses orders that add risk on the symbol.
@@ -195,6 +196,8 @@ impl Engine {
         self.causes.set(StateReason::DeadMan, needs_dead_man);
         self.causes.set(StateReason::UnknownOrder, self.orders.unknown_count() > 0);
         self.causes.set(StateReason::RateLimited, now.mono < self.orders_banned_until);
+        let is_truth_old = |at: MonoNs| now.mono.since(at) > self.config.timing.truth_age_ns_max;
+        self.causes.set(StateReason::Unreconciled, self.truth_at.is_some_and(is_truth_old));
         let is_verdict_fine = self.verdict.is_some_and(|verdict| {
             verdict.may_add_risk == 1
                 && now.mono.0.saturating_sub(verdict.mono_ns)

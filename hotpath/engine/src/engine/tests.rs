@@ -81,8 +81,12 @@ fn config(strategy: StrategyConfig) -> Config {
     Config {
         symbols: vec![symbol(b"BTCUSDT"), symbol(b"ETHUSDT")],
         limits: limits(),
-        // Tests let time pass in large steps; the one about standing still says so.
-        timing: Timing { loop_gap_ns_max: 1_000_000_000 * MS, ..Timing::default() },
+        // Tests let time pass in large steps and tell truth once; those about it say so.
+        timing: Timing {
+            loop_gap_ns_max: 1_000_000_000 * MS,
+            truth_age_ns_max: 1_000_000_000 * MS,
+            ..Timing::default()
+        },
         strategy,
         params: crate::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),

@@ -120,7 +120,7 @@ parts! {
     Timing {
         ack_timeout_ns, query_interval_ns, absent_grace_ns, feed_age_ns_max, settle_ns,
         command_age_ns_max, clock_jump_ns_max, verdict_age_ns_max, refusal_pause_ns,
-        loop_gap_ns_max,
+        loop_gap_ns_max, truth_age_ns_max,
     }
     Safety {
         protective_stop_ppm, require_dead_man, require_clock, clock_skew_ns_max, clock_age_ns_max,

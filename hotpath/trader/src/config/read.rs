@@ -63,7 +63,8 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
     let mut safety = safety(root.table("safety", out), out);
     let dead_man = dead_man(root.table("dead_man", out), out);
     safety.require_dead_man = dead_man.countdown_ms > 0;
-    let timing = timing(root.table("timing", out), out);
+    let reconcile_every_ns = links.session.reconcile_every_ns;
+    let timing = timing(root.table("timing", out), venue.as_ref(), reconcile_every_ns, out);
     let strategy = strategy(root.table("strategy", out), bounds_of, out);
     let params = params(root.table("signal", out), out);
     let require_verdict = guard(root.table("guard", out), out);
@@ -151,7 +152,7 @@ fn venue(mut s: Section<'_>, environment: Environment, out: &mut Mistakes<'_>) -
     let user_url = url("user_url", Use::User, out);
     let order_url = url("order_url", Use::Order, out);
     let ca_file = s.path_of("ca_file", out);
-    let recv_window_ms = s.integer("recv_window_ms", 1..=60_000, out).unwrap_or(5_000) as u32;
+    let recv_window_ms = s.integer("recv_window_ms", 1..=60_000, out).unwrap_or(2_000) as u32;
     let depth_speed_ms = s.integer("depth_speed_ms", 100..=500, out).unwrap_or(100) as u32;
     if !matches!(depth_speed_ms, 100 | 250 | 500) {
         let what = format!("venue.depth_speed_ms = {depth_speed_ms} is not a speed of the venue");

@@ -230,6 +230,20 @@ const CASES: &[Case] = &[
         "out of range",
         "500 to 600000",
     ),
+    case(
+        "[loop]",
+        "[timing]\nabsent_grace_ms = 2000\n[loop]",
+        "f:32:19",
+        "could be carried out after 2500 ms still",
+        "use at least 2500",
+    ),
+    case(
+        "[loop]",
+        "[timing]\ntruth_age_ms_max = 59000\n[loop]",
+        "f:32:20",
+        "less than two pauses",
+        "use at least 60000",
+    ),
     case("[loop]", "[links]\nmax_age_s = 90000\n[loop]", "f:32:13", "out of range", "1 to 86000"),
     // Only what the environment allows.
     case(

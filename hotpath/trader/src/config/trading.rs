@@ -7,7 +7,7 @@ use toml_edit::Item;
 
 use super::read::required;
 use super::reader::{Mistakes, Section, decimal_text, nearest, other_unit, show, start};
-use super::{Bounds, Environment, Symbol};
+use super::{Bounds, Environment, Symbol, Venue};
 
 /// Largest amount a limit may name: a million.
 const AMOUNT_MAX: i64 = 1_000_000 * SCALE;
@@ -184,7 +184,13 @@ pub(super) fn limits(
     })
 }
 
-pub(super) fn timing(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Timing {
+/// `venue` and the pause between reconciliations bound what the engine may wait for.
+pub(super) fn timing(
+    mut s: Section<'_>,
+    venue: Option<&Venue>,
+    reconcile_every_ns: u64,
+    out: &mut Mistakes<'_>,
+) -> Timing {
     let mut timing = Timing::default();
     let mut ms = |key: &'static str, low: i64, high: i64, ns: &mut u64| {
         if let Some(ms) = s.integer(key, low..=high, out) {
@@ -200,6 +206,27 @@ pub(super) fn timing(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Timing {
     ms("clock_jump_ms_max", 10, 60_000, &mut timing.clock_jump_ns_max);
     ms("verdict_age_ms_max", 100, 60_000, &mut timing.verdict_age_ns_max);
     ms("refusal_pause_ms", 0, 60_000, &mut timing.refusal_pause_ns);
+    ms("truth_age_ms_max", 1_000, 3_600_000, &mut timing.truth_age_ns_max);
+    let grace_ms = timing.absent_grace_ns / MS_NS;
+    // The venue carries a request out until its window has passed, by the venue's clock.
+    let latest_ms = venue.map_or(0, |v| u64::from(v.recv_window_ms) + v.clock_skew_ms_max as u64);
+    if grace_ms < latest_ms {
+        let what = format!(
+            "timing.absent_grace_ms = {grace_ms}: an order given up then could be carried out after \
+             {latest_ms} ms still (venue.recv_window_ms + venue.clock_skew_ms_max)"
+        );
+        let remedy = format!("use at least {latest_ms}, or a shorter venue.recv_window_ms");
+        out.add(s.place("absent_grace_ms"), what, remedy);
+    }
+    let (age_ms, every_ms) = (timing.truth_age_ns_max / MS_NS, reconcile_every_ns / MS_NS);
+    if age_ms < 2 * every_ms {
+        let what = format!(
+            "timing.truth_age_ms_max = {age_ms} is less than two pauses between reconciliations \
+             ({every_ms} ms each)"
+        );
+        let remedy = format!("use at least {}", 2 * every_ms);
+        out.add(s.place("truth_age_ms_max"), what, remedy);
+    }
     s.finish(out);
     timing
 }

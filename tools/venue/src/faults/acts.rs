@@ -99,7 +99,9 @@ fn act(core: &mut Core, deed: &Fault, now_ms: i64) {
     let all = (0..core.formats.len()).map(|index| SymbolId(index as u16));
     let symbols: Vec<SymbolId> = match (wanted, deed.kind) {
         (Some(symbol), _) => vec![symbol],
-        (None, Kind::Adl | Kind::Liquidation | Kind::LeverageChanged) => all.collect(),
+        (None, Kind::PartialFill | Kind::Adl | Kind::Liquidation | Kind::LeverageChanged) => {
+            all.collect()
+        }
         (None, _) => all.take(1).collect(),
     };
     for symbol in symbols {
@@ -107,6 +109,7 @@ fn act(core: &mut Core, deed: &Fault, now_ms: i64) {
             Kind::ExternalOrder | Kind::ExternalFill | Kind::ExternalAlgo => {
                 by_hand(core, deed, account, symbol)
             }
+            Kind::PartialFill => begin_fills(core, deed, account, symbol),
             Kind::Adl | Kind::Liquidation => close(core, deed, account, symbol),
             Kind::LeverageChanged => {
                 let leverage = deed.value.as_deref().and_then(|text| text.parse().ok());
@@ -173,6 +176,19 @@ fn close(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
         format!("autoclose-{now_ms}-{}", symbol.0)
     };
     core.exchange.close_by_venue(now_ms, account, symbol, qty, client_id);
+}
+
+/// Resting orders without a fill get a first one.
+fn begin_fills(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
+    let now_ms = core.now_ms();
+    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
+    for order in core.exchange.open_orders(account, Some(symbol)) {
+        if order.executed_qty.is_zero() {
+            let key = OrderKey::client(&order.client_order_id);
+            let part = part_of(order.qty, deed.ppm.unwrap_or(300_000), step);
+            core.exchange.fill_resting(now_ms, account, symbol, &key, part);
+        }
+    }
 }
 
 /// A part of a quantity, at least one step of it.

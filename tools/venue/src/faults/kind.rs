@@ -181,6 +181,8 @@ kinds! {
         "Somebody places a conditional order by hand (`qty`, signed, 0.002) far from the market.",
     ExternalFill "external_fill" Deed "F34":
         "Somebody trades at market by hand (`qty`, signed, 0.002).",
+    PartialFill "partial_fill" Deed "F27 F41":
+        "Resting orders that have no fill yet fill by `ppm` (300,000).",
     Adl "adl" Deed "F34":
         "Positions are deleveraged by `ppm` (500,000), id `adl_autoclose`.",
     Liquidation "liquidation" Deed "F34":

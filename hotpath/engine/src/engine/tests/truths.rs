@@ -487,3 +487,28 @@ mod stops {
         assert_eq!(rig.engine.state(), TradingState::Halted);
     }
 }
+
+#[test]
+fn an_account_that_cannot_be_compared_for_long_adds_no_risk() {
+    let mut config = Rig::quiet_config();
+    config.timing.truth_age_ns_max = 60_000 * MS;
+    let mut rig = Rig::holding(milli(30), config);
+    // The feed goes on; answers do not come.
+    for _ in 0..60 {
+        rig.live(1_000);
+    }
+    assert_eq!(rig.engine.state(), Armed, "a minute is allowed");
+    rig.live(1_000);
+    assert_eq!(
+        (rig.engine.state(), rig.engine.state_reason()),
+        (Reducing, StateReason::Unreconciled)
+    );
+    let mut truth = rig.agreeing_truth();
+    truth.requested_at = rig.now().mono;
+    truth.is_complete = false;
+    rig.reconcile(&truth);
+    assert_eq!(rig.engine.state_reason(), StateReason::Unreconciled, "half a truth is none");
+    truth.is_complete = true;
+    rig.reconcile(&truth);
+    assert_eq!(rig.engine.state(), Armed);
+}
