@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::harness::System;
+use super::orders::no_order_connection;
 use super::setup::Setup;
 use crate::ledgers;
 use crate::processes::{binary, signal, text};
@@ -92,9 +93,9 @@ fn leads_to(system: &mut System, point: &str) {
         system.armed();
         // Something must be there to cancel or to reduce.
         std::thread::sleep(Duration::from_millis(250));
-        let order = json!({ "route": "order" });
-        system.venue.fault(json!({ "kind": "refuse", "where": order }));
-        system.venue.fault(json!({ "kind": "cut", "where": order, "count": 2 }));
+        for fault in no_order_connection() {
+            system.venue.fault(fault);
+        }
     }
     if point.starts_with("stop_") {
         system.armed();
@@ -144,7 +145,7 @@ fn rests(system: &System, status: &str) -> bool {
 
 #[test]
 fn f41_kill9_at_every_point_while_orders_rest() {
-    let setup = Setup::new("f41r").resting(60_000).set("strategy.interval_ms", 100);
+    let setup = Setup::new("f41r").resting(1_500).set("strategy.interval_ms", 100);
     let is_seen = |system: &System| rests(system, "NEW");
     State { name: "resting", setup, faults: vec![], is_seen }.kill_at_every_point();
 }

@@ -21,6 +21,15 @@ pub(super) fn setup(row: &str) -> Setup {
         .set("account.reconcile_every_ms", 1_000)
 }
 
+/// No connection takes an order any more: each ends with its next request, and no new one comes.
+pub(super) fn no_order_connection() -> [Value; 2] {
+    let order = json!({ "route": "order" });
+    [
+        json!({ "kind": "refuse", "where": order }),
+        json!({ "kind": "cut_request", "where": order, "outcome": "not" }),
+    ]
+}
+
 fn start(setup: Setup) -> System {
     let mut system = setup.start();
     system.armed();
@@ -77,6 +86,24 @@ fn f19_an_order_that_never_arrived_is_absent_only_after_it_was_asked_for() {
     });
     system.shrike(&["resume", "--yes"]);
     system.armed();
+    system.finish();
+}
+
+#[test]
+fn f19_what_no_order_connection_carries_goes_by_rest() {
+    let mut system = setup("f19").resting(500).set("strategy.interval_ms", 100).start();
+    system.armed();
+    let rests = |system: &System| !ledgers::list(&system.venue.ledger(), "open_orders").is_empty();
+    system.until("an order rests", rests);
+    let before = system.counters();
+    for fault in no_order_connection() {
+        system.venue.fault(fault);
+    }
+    system.moved(&before, Counter::RestOrder);
+    system.until("nothing rests while no order connection is up", |system| !rests(system));
+    assert_ne!(system.state(), Some(TradingState::Armed));
+    system.venue.clear();
+    system.converged();
     system.finish();
 }
 
