@@ -135,6 +135,7 @@ fn end(story: &Story) -> End {
                     end.commission = sum.unwrap_or(end.commission);
                 }
             }
+            Ok(Event::Algo(update)) => end.state = update.status.to_string(),
             Ok(Event::Reply(reply)) if reply.is_ok() && reply.order_status.is_terminal() => {
                 end.state = reply.order_status.to_string();
                 end.filled = end.filled.max(reply.cum_qty);

@@ -9,10 +9,13 @@ use std::collections::VecDeque;
 use hdrhistogram::Histogram;
 use schema::{
     Event, ExecType, ExecutionReport, Record, RunInfo, Stage, StateChange, Status, SymbolId,
+    TradeId,
 };
 
 /// Fills kept for the list on the screen.
 const FILLS_KEPT: usize = 64;
+/// Fills remembered, so that a report told again (by the other connection, by REST) counts once.
+const FILLS_REMEMBERED: usize = 1_024;
 /// State changes kept.
 const STATES_KEPT: usize = 16;
 /// Equity samples kept; one a second is enough for the sparkline of a wide screen.
@@ -48,6 +51,8 @@ pub(crate) struct Live {
     pub(crate) commission: i128,
     /// Newest fills, newest first.
     pub(crate) recent_fills: VecDeque<ExecutionReport>,
+    /// Fills seen, by symbol and the venue's trade id.
+    seen: VecDeque<(SymbolId, TradeId)>,
     /// State changes, newest first.
     pub(crate) states: VecDeque<StateChange>,
     /// Equity over time, units of 1e-8, oldest first.
@@ -72,6 +77,7 @@ impl Live {
             realized: 0,
             commission: 0,
             recent_fills: VecDeque::with_capacity(FILLS_KEPT),
+            seen: VecDeque::with_capacity(FILLS_REMEMBERED),
             states: VecDeque::with_capacity(STATES_KEPT),
             equity: VecDeque::with_capacity(EQUITY_KEPT),
             equity_at_ns: 0,
@@ -99,6 +105,11 @@ impl Live {
                 push_bounded_front(&mut self.states, change, STATES_KEPT);
             }
             Ok(Event::Report(report)) if report.exec_type == ExecType::Trade => {
+                let id = (report.symbol, report.trade_id);
+                if self.seen.contains(&id) {
+                    return;
+                }
+                push_bounded_front(&mut self.seen, id, FILLS_REMEMBERED);
                 self.fills += 1;
                 self.realized += i128::from(report.realized_pnl.units());
                 self.commission += i128::from(report.commission.units());

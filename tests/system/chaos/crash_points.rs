@@ -185,3 +185,16 @@ fn f41_kill9_at_every_point_while_cancels_are_pending() {
     let faults = vec![silent("delay_request")];
     State { name: "cancel pending", setup, faults, is_seen }.kill_at_every_point();
 }
+
+#[test]
+fn f41_kill9_at_every_point_while_protective_stops_wait() {
+    // Positions are held for a second, each with a stop two per cent away.
+    let setup = Setup::new("f41s").set("strategy.hold_ms", 1_000);
+    let setup = setup.set("safety.protective_stop_ppm", 20_000);
+    let is_seen = |system: &System| {
+        let ledger = system.venue.ledger();
+        let mut stops = ledgers::list(&ledger, "algo_orders").iter();
+        stops.any(|order| ledgers::word(order, "algoStatus") == "NEW")
+    };
+    State { name: "stops", setup, faults: vec![], is_seen }.kill_at_every_point();
+}

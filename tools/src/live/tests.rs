@@ -68,7 +68,10 @@ pub(crate) fn stages(ns: u64) -> Record {
 fn fills_are_counted_and_kept_newest_first() {
     let mut live = Live::new(run_info());
     for id in 1..=100 {
-        live.take_record(&Event::Report(fill(id, Side::Buy, "64000.1", "0.002")).to_record());
+        let record = Event::Report(fill(id, Side::Buy, "64000.1", "0.002")).to_record();
+        live.take_record(&record);
+        // Told again, it is the same fill.
+        live.take_record(&record);
     }
     assert_eq!(live.fills, 100);
     assert_eq!(live.realized, -5_000_000_000);

@@ -100,6 +100,19 @@ impl Ids {
                 self.learn(is_it, e.venue_order_id.0);
                 is_it
             }
+            Event::PlaceAlgo(e, request) => {
+                let is_it = e.client_order_id == self.ours;
+                self.ask(is_it, *request)
+            }
+            Event::CancelAlgo(e, request) => {
+                let is_it = self.is_order(e.client_order_id, 0);
+                self.ask(is_it, *request)
+            }
+            Event::Algo(e) => {
+                let is_it = self.is_order(e.client_order_id, e.venue_order_id.0);
+                self.learn(is_it, e.venue_order_id.0);
+                is_it
+            }
             Event::TradeLite(e) => self.is_order(e.client_order_id, e.venue_order_id.0),
             Event::Stages(e) => e.client_order_id == self.ours,
             Event::Refused(e, _) => e.client_order_id == self.ours,
@@ -189,6 +202,9 @@ pub fn explain<S: Source>(
         match event {
             Event::Decision(decision) if story.decision.is_none() => {
                 story.decision = Some(decision);
+                (story.input, story.at, story.epoch) = (record.input, MonoNs(record.at_ns), epoch);
+            }
+            Event::PlaceAlgo(..) if story.input == 0 => {
                 (story.input, story.at, story.epoch) = (record.input, MonoNs(record.at_ns), epoch);
             }
             Event::Stages(stages) if story.stages.is_none() => story.stages = Some(stages),

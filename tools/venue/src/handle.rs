@@ -70,6 +70,10 @@ impl Handle {
         let text = self.running.core.call_blocking(admin::faults);
         text.map_or(serde_json::Value::Null, |text| parse(&text))
     }
+    /// Whether the core's thread ended by itself: by a panic, which is a bug of the venue.
+    pub fn has_failed(&self) -> bool {
+        self.running.thread.as_ref().is_some_and(std::thread::JoinHandle::is_finished)
+    }
     /// Stops serving and waits for the threads.
     pub fn stop(self) {}
 }

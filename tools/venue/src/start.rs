@@ -79,7 +79,7 @@ pub fn spawn(config: VenueConfig) -> anyhow::Result<Handle> {
 /// Runs a venue until `shutdown` turns true; `ready` is called once with the running venue.
 ///
 /// # Errors
-/// As [`spawn`].
+/// As [`spawn`]; and if the venue's core ended by a panic.
 pub fn run(
     config: VenueConfig,
     shutdown: &AtomicBool,
@@ -88,6 +88,7 @@ pub fn run(
     let handle = spawn(config)?;
     ready(&handle);
     while !shutdown.load(Ordering::Relaxed) {
+        ensure!(!handle.has_failed(), "the venue's core panicked; its message stands above");
         std::thread::sleep(STOP_POLL);
     }
     handle.stop();
@@ -277,5 +278,20 @@ fn format_of(rules: &Rules) -> Format {
         name,
         price_decimals: rules.price_precision as usize,
         qty_decimals: rules.qty_precision as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_venue_whose_core_panics_ends() {
+        let config = VenueConfig::default();
+        let panics = |handle: &Handle| {
+            let _ = handle.running.core.send(|_| panic!("on purpose"));
+        };
+        let error = run(config, &AtomicBool::new(false), panics).expect_err("it is over");
+        assert!(error.to_string().contains("core panicked"), "{error}");
     }
 }

@@ -1,4 +1,7 @@
-use schema::{Qty, Reject, SCALE};
+use schema::{
+    AlgoId, AlgoStatus, AlgoUpdate, NewAlgo, OrderType, Price, Qty, Reject, SCALE, Side, SymbolId,
+    VenueOrderId,
+};
 
 use super::*;
 use crate::compare::tests::{Tape, trade};
@@ -52,4 +55,48 @@ fn without_its_start_an_order_keeps_what_the_journal_says() {
     let story = explain(wanted, || Ok(tape.chunks())).expect("good").expect("found");
     assert!(story.moment.is_none() && story.no_moment.is_some());
     assert!(!story.records.is_empty());
+}
+
+#[test]
+fn a_conditional_order_has_a_story_from_placement_to_the_order_it_triggers() {
+    let mut tape = Tape { journal: Vec::new(), market: Vec::new() };
+    trade(3, 2, &mut tape);
+    let (ours, request) = (ClientOrderId(0x77), RequestId(4_000));
+    let algo = NewAlgo {
+        symbol: SymbolId(0),
+        client_order_id: ours,
+        side: Side::Sell,
+        trigger_price: Price::from_units(90 * SCALE),
+    };
+    let update = AlgoUpdate {
+        symbol: SymbolId(0),
+        client_order_id: ours,
+        algo_id: AlgoId(5),
+        side: Side::Sell,
+        order_type: OrderType::StopMarket,
+        status: AlgoStatus::Triggered,
+        trigger_price: algo.trigger_price,
+        qty: Qty::ZERO,
+        reduce_only: false,
+        close_position: true,
+        venue_order_id: VenueOrderId(900),
+        transaction_time: WallNs(1),
+        event_time: WallNs(1),
+    };
+    let other = AlgoUpdate { client_order_id: ClientOrderId(0x78), ..update };
+    let told = [
+        Event::PlaceAlgo(algo, request),
+        Event::Taken(schema::Taken::SendFailed(request)),
+        Event::Algo(other),
+        Event::Algo(AlgoUpdate { venue_order_id: VenueOrderId(0), ..update }),
+        Event::Algo(update),
+    ];
+    let at = tape.journal.last().map_or(0, |record| record.input);
+    for (index, event) in told.iter().enumerate() {
+        let input = at + 1 + index as u64;
+        tape.journal.push(event.to_record().stamped(MonoNs(input), input));
+    }
+    let story = explain(Wanted::Ours(ours), || Ok(tape.chunks())).expect("good").expect("found");
+    assert_eq!((story.input, story.records.len()), (at + 1, 4), "all but the other's");
+    assert!(story.decision.is_none() && story.moment.is_none());
 }
