@@ -221,6 +221,9 @@ impl World {
                 ));
             }
         }
+        if engine.lacks_fills() {
+            return Some("fills or their reports are missing".to_owned());
+        }
         let mut theirs: Vec<String> =
             exchange.open_orders(ACCOUNT, None).into_iter().map(|o| o.client_order_id).collect();
         let live = engine.orders().live();

@@ -86,6 +86,8 @@ struct Symbol {
     /// The venue's last trade, not told here when it was compared.
     pending_trade: TradeId,
     last_fill_at: Option<MonoNs>,
+    /// Since when fills are known by their fast notice only.
+    unreported_at: Option<MonoNs>,
     realized_pnl: Notional,
     commission: Notional,
     orders: u64,
@@ -201,6 +203,7 @@ impl Engine {
             pending_at: MonoNs(0),
             pending_trade: TradeId(0),
             last_fill_at: None,
+            unreported_at: None,
             realized_pnl: Notional::ZERO,
             commission: Notional::ZERO,
             orders: 0,
@@ -432,10 +435,12 @@ impl Engine {
     }
 
     /// Whether fills are missing although the user stream is up: an order is short of what the venue
-    /// counted, or a position differs from the venue's. Later fills may have come all the same.
+    /// counted, a position differs from the venue's, or a fill has no report. Later fills may have
+    /// come all the same.
     pub fn lacks_fills(&self) -> bool {
+        let lacks = |s: &Symbol| s.pending_qty.is_some() || s.seen.unreported() > 0;
         self.orders.live().any(|(_, order)| order.is_short_of_fills())
-            || self.symbols.iter().any(|s| s.pending_qty.is_some())
+            || self.symbols.iter().any(lacks)
     }
 
     /// Equity lost since the day began.
@@ -466,6 +471,7 @@ impl Engine {
         self.watch_missing(now, out);
         self.watch_orders(now);
         self.watch_positions(now, out);
+        self.watch_reports(now);
         self.watch_loss(now);
     }
 }

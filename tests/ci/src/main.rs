@@ -25,17 +25,17 @@ const STEPS: &[Step] = &[
     Step { name: "format", about: "the sources are formatted", run: format },
     Step { name: "build", about: "every binary builds", run: build },
     Step { name: "test", about: "unit, model and whole-system tests", run: test },
-    Step {
-        name: "simulate",
-        about: "ten thousand seeds of faults; planted bugs are found",
-        run: simulate,
-    },
+    Step { name: "simulate", about: "ten thousand seeds of faults", run: simulate },
+    Step { name: "plants", about: "the simulation finds planted bugs", run: plants },
     Step { name: "clients", about: "clients no one here wrote trade on the venue", run: clients },
     Step { name: "fuzz", about: "no bytes from outside break a reader", run: fuzz },
     Step { name: "lint", about: "clippy and rustdoc without warnings", run: lint },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "release", about: "the optimised system trades to a clean end", run: release },
 ];
+
+/// Steps that run only when they are named: what they show changes seldom, and they build anew.
+const ON_DEMAND: [&str; 1] = ["plants"];
 
 /// The workspace, and the cargo that runs us.
 struct Root {
@@ -61,7 +61,9 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let mut times = Vec::new();
     for step in STEPS {
-        if !asked.is_empty() && !asked.iter().any(|name| name == step.name) {
+        let is_asked = asked.iter().any(|name| name == step.name);
+        let is_usual = asked.is_empty() && !ON_DEMAND.contains(&step.name);
+        if !is_asked && !is_usual {
             continue;
         }
         println!("\n== {}: {}", step.name, step.about);
@@ -120,6 +122,13 @@ impl Root {
 
     fn cargo(&self, arguments: &[&str]) -> Result<()> {
         self.run(&self.cargo, arguments)
+    }
+
+    /// Runs a binary that was built.
+    fn built(&self, name: &str, arguments: &[&str]) -> Result<()> {
+        let program = self.dir.join("target/debug").join(name);
+        let program = program.to_str().context("the path of the workspace is not UTF-8")?;
+        self.run(program, arguments)
     }
 }
 
@@ -187,8 +196,10 @@ fn format(root: &Root) -> Result<()> {
 }
 
 /// Everything the tests start, and the tests: built as one, so that every dependency is built once.
+const BUILD: [&str; 5] = ["build", "--locked", "--workspace", "--bins", "--tests"];
+
 fn build(root: &Root) -> Result<()> {
-    root.cargo(&["build", "--locked", "--workspace", "--bins", "--tests"])?;
+    root.cargo(&BUILD)?;
     // The trader that dies where it is told to.
     root.cargo(&with("trader/chaos", "trader-chaos"))
 }
@@ -203,11 +214,13 @@ fn test(root: &Root) -> Result<()> {
 }
 
 fn simulate(root: &Root) -> Result<()> {
+    root.cargo(&BUILD)?;
+    root.built("simulate", &["--seeds", "10000"])
+}
+
+fn plants(root: &Root) -> Result<()> {
     root.cargo(&with("tests/planted", "simulate"))?;
-    let program = root.dir.join("target/debug/simulate");
-    let program = program.to_str().context("the path of the workspace is not UTF-8")?;
-    root.run(program, &["--seeds", "10000"])?;
-    root.run(program, &["--plants"])
+    root.built("simulate", &["--plants"])
 }
 
 fn fuzz(root: &Root) -> Result<()> {
@@ -215,7 +228,7 @@ fn fuzz(root: &Root) -> Result<()> {
 }
 
 fn clients(root: &Root) -> Result<()> {
-    root.cargo(&["build", "--locked", "--package", "tools", "--bin", "shrike"])?;
+    root.cargo(&BUILD)?;
     clients::run(&root.dir)
 }
 

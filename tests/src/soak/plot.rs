@@ -16,7 +16,7 @@ type Line = (String, Vec<(f64, f64)>);
 pub(crate) fn svg(samples: &[Sample], latencies: &[Latency]) -> String {
     let of = |name: String| {
         let points = samples.iter().filter(|sample| sample.name == name);
-        let points = points.map(|s| (s.second / 60.0, s.rss_kib as f64 / 1024.0)).collect();
+        let points = points.map(|s| (s.second / 60.0, s.own_kib as f64 / 1024.0)).collect();
         (name, points)
     };
     let memory: Vec<Line> = names(samples).into_iter().map(of).collect();
@@ -30,7 +30,7 @@ pub(crate) fn svg(samples: &[Sample], latencies: &[Latency]) -> String {
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    chart(&mut out, TOP, "memory, MiB, by minute", &memory);
+    chart(&mut out, TOP, "memory of its own, MiB, by minute", &memory);
     chart(&mut out, HEIGHT + 3.0 * TOP, "tick to order, µs, by minute", &latency);
     out.push_str("</svg>\n");
     out

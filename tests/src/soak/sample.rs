@@ -15,8 +15,10 @@ pub(crate) struct Sample {
     pub(crate) name: String,
     /// Its number: a new one after a restart.
     pub(crate) pid: u32,
-    /// Memory it holds, KiB.
+    /// Memory it holds, KiB: with the pages of the rings it has touched.
     pub(crate) rss_kib: u64,
+    /// Memory that is its own, KiB.
+    pub(crate) own_kib: u64,
     /// Open files, if we may see them.
     pub(crate) files: Option<usize>,
     /// Threads.
@@ -71,6 +73,7 @@ fn one(pid: u32, is_demo: bool, second: f64) -> Option<Sample> {
         name,
         pid,
         rss_kib: number("VmRSS")?,
+        own_kib: number("RssAnon")?,
         files,
         threads: number("Threads")?,
     })
@@ -118,14 +121,14 @@ pub(crate) fn names(samples: &[Sample]) -> Vec<String> {
 
 /// As a table for other programs.
 pub(crate) fn to_csv(samples: &[Sample]) -> String {
-    let mut out = String::from("second,process,pid,rss_kib,open_files,threads\n");
+    let mut out = String::from("second,process,pid,rss_kib,own_kib,open_files,threads\n");
     for s in samples {
         let files = s.files.map_or_else(String::new, |files| files.to_string());
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "{:.1},{},{},{},{files},{}",
-            s.second, s.name, s.pid, s.rss_kib, s.threads
+            "{:.1},{},{},{},{},{files},{}",
+            s.second, s.name, s.pid, s.rss_kib, s.own_kib, s.threads
         );
     }
     out

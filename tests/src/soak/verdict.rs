@@ -10,6 +10,9 @@ const WARM_UP_SHARE: f64 = 0.25;
 const GROWTH_MIB_MAX: f64 = 4.0;
 /// The same, as a share of what the process holds.
 const GROWTH_SHARE_MAX: f64 = 0.10;
+/// Growth of the venue by order, KiB: its ledger keeps every order, fill and balance change, since
+/// the books are compared with it in the end.
+const LEDGER_KIB: f64 = 4.0;
 /// How much slower the last third may be than the first: the noise of a shared machine.
 const SLOWER_MAX: f64 = 1.15;
 
@@ -34,12 +37,13 @@ pub(crate) fn judge(
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "{:<9} {:>9} {:>9} {:>9} {:>12} {:>11} {:>9}",
+        "MiB of its own\n{:<9} {:>9} {:>9} {:>9} {:>12} {:>11} {:>9}",
         "process", "first", "largest", "last", "MiB an hour", "files", "threads"
     );
+    let orders = latencies.last().map_or(0, |last| last.orders);
     for name in names(samples) {
         let of: Vec<&Sample> = samples.iter().filter(|sample| sample.name == name).collect();
-        let (line, is_flat) = process_line(&name, &of);
+        let (line, is_flat) = process_line(&name, &of, orders);
         let _ = writeln!(text, "{line}{}", if is_flat { "" } else { "  GROWS" });
         is_good &= is_flat;
     }
@@ -61,25 +65,26 @@ fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-fn process_line(name: &str, of: &[&Sample]) -> (String, bool) {
+fn process_line(name: &str, of: &[&Sample], orders: u64) -> (String, bool) {
     let end = of.last().map_or(0.0, |last| last.second);
     let judged: Vec<(f64, f64)> = of
         .iter()
         .filter(|sample| sample.second >= end * WARM_UP_SHARE)
-        .map(|sample| (sample.second, mib(sample.rss_kib)))
+        .map(|sample| (sample.second, mib(sample.own_kib)))
         .collect();
     let slope = slope(&judged);
     let growth = slope * end * (1.0 - WARM_UP_SHARE);
-    let last = of.last().map_or(0.0, |sample| mib(sample.rss_kib));
-    let is_flat = growth <= GROWTH_MIB_MAX.max(last * GROWTH_SHARE_MAX);
+    let last = of.last().map_or(0.0, |sample| mib(sample.own_kib));
+    let ledger = if name == "venue" { orders as f64 * LEDGER_KIB / 1024.0 } else { 0.0 };
+    let is_flat = growth <= GROWTH_MIB_MAX.max(last * GROWTH_SHARE_MAX) + ledger;
     let range = |values: Vec<u64>| match (values.iter().min(), values.iter().max()) {
         (Some(min), Some(max)) => format!("{min}–{max}"),
         _ => "?".to_owned(),
     };
     let files = range(of.iter().filter_map(|s| s.files.map(|files| files as u64)).collect());
     let threads = range(of.iter().map(|sample| sample.threads).collect());
-    let largest = of.iter().map(|sample| sample.rss_kib).max().map_or(0.0, mib);
-    let first = of.first().map_or(0.0, |sample| mib(sample.rss_kib));
+    let largest = of.iter().map(|sample| sample.own_kib).max().map_or(0.0, mib);
+    let first = of.first().map_or(0.0, |sample| mib(sample.own_kib));
     let hourly = slope * 3_600.0;
     let line = format!(
         "{name:<9} {first:>9.1} {largest:>9.1} {last:>9.1} {hourly:>+12.2} {files:>11} {threads:>9}"
@@ -126,13 +131,14 @@ fn latency_line(latencies: &[Latency]) -> (String, bool) {
 mod tests {
     use super::*;
 
-    fn run(rss_kib: impl Fn(u64) -> u64, p50_us: impl Fn(u64) -> f64) -> Verdict {
+    fn run(own_kib: impl Fn(u64) -> u64, p50_us: impl Fn(u64) -> f64) -> Verdict {
         let samples: Vec<Sample> = (0..360)
             .map(|index| Sample {
                 second: index as f64 * 5.0,
                 name: "trader".to_owned(),
                 pid: 1,
-                rss_kib: rss_kib(index),
+                rss_kib: 100_000,
+                own_kib: own_kib(index),
                 files: Some(20),
                 threads: 5,
             })

@@ -300,4 +300,16 @@ impl Engine {
             );
         }
     }
+
+    /// A fill whose report does not come is asked for: fee and record are in that alone.
+    pub(super) fn watch_reports(&mut self, now: Now) {
+        for s in &mut self.symbols {
+            if s.seen.unreported() == 0 {
+                s.unreported_at = None;
+                continue;
+            }
+            let since = *s.unreported_at.get_or_insert(now.mono);
+            self.is_reconcile_asked |= now.mono.since(since) >= self.config.timing.settle_ns;
+        }
+    }
 }

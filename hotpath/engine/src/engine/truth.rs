@@ -122,7 +122,12 @@ impl Engine {
 
     fn take_wallet(&mut self, truth: &Truth, out: &mut Outbox) {
         let is_whole = self.symbols.iter().all(|s| s.seen.unreported() == 0);
-        if self.is_reconciled && is_whole && self.wallet != truth.wallet {
+        if self.is_reconciled && !is_whole {
+            // The fees of fills without a report are in the venue's wallet, and are still to be
+            // taken from ours.
+            return;
+        }
+        if self.is_reconciled && self.wallet != truth.wallet {
             self.tell_difference(
                 out,
                 Difference {

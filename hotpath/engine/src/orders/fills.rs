@@ -76,7 +76,7 @@ impl SeenFills {
     /// a [`schema::TradeLite`].
     pub fn note(&mut self, trade_id: TradeId, is_report: bool) -> Notice {
         let id = trade_id.0;
-        if id <= self.floor || id > i64::MAX / 2 {
+        if id <= 0 || id > i64::MAX / 2 {
             return Notice::Duplicate;
         }
         for generation in [&mut self.newer, &mut self.older] {
@@ -91,6 +91,10 @@ impl SeenFills {
             *known |= 1;
             generation.unreported -= 1;
             return Notice::Completes;
+        }
+        // Only what is not remembered: the report of a remembered one may come however late.
+        if id <= self.floor {
+            return Notice::Duplicate;
         }
         if self.newer.count == FILLS_REMEMBERED {
             core::mem::swap(&mut self.newer, &mut self.older);
@@ -154,6 +158,21 @@ mod tests {
         for id in 10..10_000 {
             seen.note(TradeId(id), true);
         }
+        assert_eq!(seen.unreported(), 0);
+    }
+
+    #[test]
+    fn a_report_completes_a_fill_far_behind_or_inside_a_position_taken_over() {
+        let mut seen = SeenFills::new();
+        seen.note(TradeId(7), false);
+        for id in 8..1_500 {
+            seen.note(TradeId(id), true);
+        }
+        assert_eq!(seen.note(TradeId(7), true), Notice::Completes);
+        seen.note(TradeId(1_500), false);
+        seen.start_after(TradeId(1_600));
+        assert_eq!(seen.note(TradeId(1_550), true), Notice::Duplicate);
+        assert_eq!(seen.note(TradeId(1_500), true), Notice::Completes);
         assert_eq!(seen.unreported(), 0);
     }
 

@@ -512,3 +512,36 @@ fn an_account_that_cannot_be_compared_for_long_adds_no_risk() {
     rig.reconcile(&truth);
     assert_eq!(rig.engine.state(), Armed);
 }
+
+#[test]
+fn a_fill_whose_report_is_lost_is_asked_for_and_its_fee_taken_once() {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
+    rig.reply(request, 200, 0, OrderStatus::New, Qty::ZERO);
+    rig.lite(&order, fill(7, order.qty, order.qty));
+    rig.report(&order, ExecType::New, OrderStatus::New, NO_FILL);
+    assert!(rig.engine.lacks_fills());
+    rig.live(1_900);
+    assert!(!rig.engine.wants_reconcile(), "it may be on its way");
+    rig.live(300);
+    assert!(rig.engine.wants_reconcile());
+    // The venue's wallet has the fee taken; ours has it not before the report tells of it.
+    let before = rig.engine.wallet();
+    let mut truth = rig.agreeing_truth();
+    truth.wallet = before.checked_sub(usd(1)).expect("in range");
+    rig.reconcile(&truth);
+    assert_eq!(rig.engine.wallet(), before);
+    let whole = fill(7, order.qty, order.qty);
+    let told = ExecutionReport {
+        commission: usd(1),
+        ..report(&order, ExecType::Trade, OrderStatus::Filled, whole)
+    };
+    for _ in 0..2 {
+        rig.apply(&Input::Report(&told));
+    }
+    assert_eq!(rig.engine.wallet(), truth.wallet, "once");
+    assert!(!rig.engine.lacks_fills());
+    truth.requested_at = MonoNs(rig.now().mono.0 + 1);
+    rig.reconcile(&truth);
+    let wallets = rig.differences().into_iter().filter(|d| d.what == DifferenceKind::Wallet);
+    assert_eq!(wallets.count(), 0);
+}

@@ -76,7 +76,8 @@ fn perform(venue: &mut Exchange, now: i64, act: &Act) {
                 qty: Some(qty),
                 price: Some(price),
                 price_match: PriceMatch::None,
-                modify_id: None,
+                // Marks the order as an amended one.
+                modify_id: Some(1),
             };
             venue.modify(now, account, &request)
         }
