@@ -64,6 +64,9 @@ impl Left {
 struct Gathered {
     wall: WallNs,
     last: BTreeMap<SymbolId, TradeId>,
+    /// Fills with a report, and those a fast notice told of.
+    reported: BTreeSet<(SymbolId, TradeId)>,
+    noticed: BTreeMap<(SymbolId, TradeId), WallNs>,
     live: BTreeMap<ClientOrderId, SymbolId>,
     requests: BTreeMap<RequestId, ClientOrderId>,
     ended: BTreeSet<(SymbolId, VenueOrderId)>,
@@ -97,12 +100,16 @@ impl Gathered {
                 self.heard(report.transaction_time);
                 let last = self.last.entry(report.symbol).or_default();
                 *last = (*last).max(report.trade_id);
+                self.reported.insert((report.symbol, report.trade_id));
                 if report.status.is_terminal() {
                     self.live.remove(&report.client_order_id);
                     self.ended.insert((report.symbol, report.venue_order_id));
                 } else if report.client_order_id != ClientOrderId::NONE {
                     self.live.insert(report.client_order_id, report.symbol);
                 }
+            }
+            Ok(Event::TradeLite(lite)) => {
+                self.noticed.insert((lite.symbol, lite.trade_id), lite.transaction_time);
             }
             _ => {}
         }
@@ -123,7 +130,16 @@ impl Gathered {
             Some(SymbolId(index as u16))
         };
         let mut last = [TradeId(0); SYMBOLS_MAX];
-        for (old, trade_id) in &self.last {
+        let mut newest = self.last;
+        let mut since = self.wall;
+        // A fill known by its fast notice alone lacks its report: all from it on is asked for.
+        let lacking = self.noticed.iter().filter(|(fill, _)| !self.reported.contains(*fill));
+        for ((symbol, trade_id), wall) in lacking {
+            let place = newest.entry(*symbol).or_default();
+            *place = TradeId((trade_id.0 - 1).min(place.0));
+            since = since.min(*wall);
+        }
+        for (old, trade_id) in &newest {
             if let Some(place) = now_called(*old).and_then(|symbol| last.get_mut(symbol.index())) {
                 *place = *trade_id;
             }
@@ -134,7 +150,7 @@ impl Gathered {
         let ended = self.ended.iter();
         let ended = ended.filter_map(|(symbol, id)| Some((now_called(*symbol)?, *id)));
         Some(Left {
-            missed: Missed { since: self.wall, last },
+            missed: Missed { since, last },
             unfinished: unfinished.take(UNFINISHED_MAX).collect(),
             ended: ended.collect(),
             epochs: self.epochs,
@@ -206,6 +222,37 @@ mod tests {
             transaction_time: WallNs(1_000 * i64::from(sequence)),
             event_time: WallNs(0),
         })
+    }
+
+    #[test]
+    fn a_fill_without_a_report_is_asked_for_with_all_that_followed() {
+        let lite = |trade: i64| {
+            Event::TradeLite(schema::TradeLite {
+                symbol: BTC,
+                client_order_id: id(2),
+                venue_order_id: VenueOrderId(2),
+                side: Side::Buy,
+                last_price: Price::from_units(100),
+                last_qty: Qty::from_units(10),
+                trade_id: TradeId(trade),
+                is_maker: false,
+                transaction_time: WallNs(1_500),
+            })
+        };
+        let mut records = vec![
+            report(BTC, 1, OrderStatus::Filled, 70).to_record(),
+            lite(72).to_record(),
+            report(BTC, 3, OrderStatus::Filled, 73).to_record(),
+            report(ETH, 4, OrderStatus::Filled, 9).to_record(),
+        ];
+        let names = [name("BTCUSDT"), name("ETHUSDT")];
+        let left = Left::of(records.iter(), &names).expect("something");
+        assert_eq!((left.missed.last[0], left.missed.last[1]), (TradeId(71), TradeId(9)));
+        assert_eq!(left.missed.since, WallNs(1_500));
+        // Its report came: nothing is lacking.
+        records.push(report(BTC, 2, OrderStatus::Filled, 72).to_record());
+        let left = Left::of(records.iter(), &names).expect("something");
+        assert_eq!((left.missed.last[0], left.missed.since), (TradeId(73), WallNs(4_000)));
     }
 
     fn reply(sequence: u32, status: u16, code: i32) -> Event {
