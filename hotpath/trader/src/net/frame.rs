@@ -9,6 +9,8 @@
 //! Text is not checked to be UTF-8: the decoders treat messages as bytes and refuse what they do
 //! not know. Anything else outside the protocol is a [`FrameError`] and ends the connection.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 /// Longest message accepted, in one frame or in fragments: the largest the venue sends is a depth
 /// event of some tens of kilobytes.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -161,6 +163,20 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Head>, FrameError> {
     Ok(Some(Head { fin, opcode, head_bytes, payload_bytes: length as usize }))
 }
 
+/// Buffers of connections that are over, for those to come: every fault replaces one, and two
+/// megabytes given back and taken anew by other threads each time would spread over the heap.
+static SPARE: Mutex<Vec<Buffers>> = Mutex::new(Vec::new());
+/// More than a trader ever has connections; further ones are freed.
+const SPARE_MAX: usize = 32;
+
+/// Memory of an [`Inbox`]: received bytes, and fragments joined.
+type Buffers = (Box<[u8]>, Box<[u8]>);
+
+fn spare() -> MutexGuard<'static, Vec<Buffers>> {
+    // Whoever panicked while holding it left whole buffers in it.
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What was received and not yet read; sized once, parsed in place.
 #[derive(Debug)]
 pub struct Inbox {
@@ -182,14 +198,28 @@ impl Default for Inbox {
     }
 }
 
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let mut spare = spare();
+        if spare.len() < SPARE_MAX {
+            spare.push((std::mem::take(&mut self.bytes), std::mem::take(&mut self.joined)));
+        }
+    }
+}
+
 impl Inbox {
-    /// Reserves its memory; nothing allocates afterwards.
+    /// Reserves its memory; nothing allocates afterwards. Made and dropped on cold threads only.
     pub fn new() -> Self {
+        let known = spare().pop();
+        let (bytes, joined) = known.unwrap_or_else(|| {
+            let buffer = |bytes: usize| vec![0; bytes].into_boxed_slice();
+            (buffer(INBOX_BYTES), buffer(MESSAGE_BYTES_MAX))
+        });
         Self {
-            bytes: vec![0; INBOX_BYTES].into_boxed_slice(),
+            bytes,
             start: 0,
             end: 0,
-            joined: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
+            joined,
             joined_bytes: 0,
             fragments: 0,
             is_joining: false,

@@ -175,6 +175,19 @@ fn the_longest_message_is_read() {
 }
 
 #[test]
+fn what_a_connection_left_unread_is_nothing_to_the_next() {
+    for round in 0..100 {
+        let mut left = Inbox::new();
+        let torn = frame(0x81, &vec![b'x'; 50_000]);
+        assert_eq!(read_all(&mut left, &torn[..torn.len() - 1], 4_096), Ok(vec![]));
+        assert_eq!(read_all(&mut Inbox::new(), &frame(0x01, b"torn"), 99), Ok(vec![]));
+        drop(left);
+        let text = format!("message {round}").into_bytes();
+        assert_eq!(read_all(&mut Inbox::new(), &frame(0x81, &text), 99), Ok(vec![text]));
+    }
+}
+
+#[test]
 fn masks_differ_and_zero_seeds_are_replaced() {
     let mut masks = Masks::new(0);
     let drawn: std::collections::HashSet<_> = (0..100).map(|_| masks.next_mask()).collect();
