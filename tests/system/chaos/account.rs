@@ -114,7 +114,10 @@ fn f33_an_account_that_is_suddenly_empty_is_not_believed() {
         system.records().changes_after(mark).any(|change| change.to != TradingState::Armed)
     });
     let status = system.status().expect("it publishes");
-    assert_eq!(system.positions(&status), held, "what is held was given up");
+    // Another may have been opened before the account looked empty.
+    let still = system.positions(&status);
+    let is_held = held.iter().all(|(symbol, qty)| still.get(symbol) == Some(qty));
+    assert!(is_held, "what is held was given up: {still:?}, before {held:?}");
     assert_ne!(status.wallet_balance, 0, "an empty wallet was believed");
     std::thread::sleep(Duration::from_millis(2_500));
     system.venue.clear();
