@@ -13,6 +13,9 @@ mod sequence;
 mod twice;
 mod watch;
 
+use binance::MarketFrame;
+use schema::{DepthKind, SymbolId};
+
 pub use arbiter::{Arbiter, Lane, Ranking, Taken};
 pub use twice::{Twice, keys};
 pub use watch::{Patience, Watch};
@@ -40,6 +43,20 @@ pub enum Stream {
 pub const STREAMS: usize = 5;
 
 impl Stream {
+    /// Which symbol's stream a frame came on; `None` for an answer.
+    #[inline]
+    pub fn of(frame: &MarketFrame) -> Option<(SymbolId, Self)> {
+        match frame {
+            MarketFrame::BookTicker(ticker) => Some((ticker.symbol, Self::Ticker)),
+            MarketFrame::Trade(trade) => Some((trade.symbol, Self::Trade)),
+            MarketFrame::Mark(mark) => Some((mark.symbol, Self::Mark)),
+            MarketFrame::Depth(head) if head.kind == DepthKind::Partial => {
+                Some((head.symbol, Self::Partial))
+            }
+            MarketFrame::Depth(head) => Some((head.symbol, Self::Diff)),
+            _ => None,
+        }
+    }
     /// Every one.
     pub const ALL: [Self; STREAMS] =
         [Self::Ticker, Self::Diff, Self::Partial, Self::Trade, Self::Mark];

@@ -2,7 +2,7 @@
 
 use binance::{MarketFrame, UserFrame, decode_market, decode_reply, decode_user};
 use engine::Input;
-use schema::{DepthBuf, DepthHead, DepthKind, Link, OrderReply, SymbolId};
+use schema::{DepthBuf, DepthHead, DepthKind, Link, OrderReply};
 use trader::feed::{Stream, Taken, keys};
 use trader::queues::Slot;
 
@@ -30,7 +30,7 @@ impl World {
                 let decoded = decode_market(text.as_bytes(), &side.symbols, &mut depth);
                 match decoded {
                     Ok(frame) => {
-                        let change = side.session.heard(now, slot, stream(&frame));
+                        let change = side.session.heard(now, slot, Stream::of(&frame));
                         self.changed(change);
                         self.market(slot, &frame, &mut depth);
                     }
@@ -218,18 +218,5 @@ impl World {
             side.session.acknowledged(now, reply);
         }
         self.feed(&Input::Reply(reply));
-    }
-}
-
-fn stream(frame: &MarketFrame) -> Option<(SymbolId, Stream)> {
-    match frame {
-        MarketFrame::BookTicker(ticker) => Some((ticker.symbol, Stream::Ticker)),
-        MarketFrame::Trade(trade) => Some((trade.symbol, Stream::Trade)),
-        MarketFrame::Mark(mark) => Some((mark.symbol, Stream::Mark)),
-        MarketFrame::Depth(head) if head.kind == DepthKind::Partial => {
-            Some((head.symbol, Stream::Partial))
-        }
-        MarketFrame::Depth(head) => Some((head.symbol, Stream::Diff)),
-        _ => None,
     }
 }

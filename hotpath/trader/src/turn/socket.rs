@@ -2,7 +2,7 @@
 
 use binance::{DecodeError, MarketFrame, SymbolTable, UserFrame};
 use binance::{decode_market, decode_reply, decode_user};
-use schema::{DepthBuf, DepthKind, Link, OrderReply, Stage, SymbolId};
+use schema::{DepthBuf, Link, OrderReply, Stage, SymbolId};
 
 use super::Turn;
 use crate::feed::Stream;
@@ -88,16 +88,7 @@ impl Decoded {
     #[inline]
     fn stream(&self) -> Option<(SymbolId, Stream)> {
         let Self::Market(frame) = self else { return None };
-        match frame {
-            MarketFrame::BookTicker(ticker) => Some((ticker.symbol, Stream::Ticker)),
-            MarketFrame::Trade(trade) => Some((trade.symbol, Stream::Trade)),
-            MarketFrame::Mark(mark) => Some((mark.symbol, Stream::Mark)),
-            MarketFrame::Depth(head) if head.kind == DepthKind::Partial => {
-                Some((head.symbol, Stream::Partial))
-            }
-            MarketFrame::Depth(head) => Some((head.symbol, Stream::Diff)),
-            _ => None,
-        }
+        Stream::of(frame)
     }
 }
 

@@ -168,8 +168,7 @@ fn close(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
     let ppm = deed.ppm.unwrap_or(if is_adl { 500_000 } else { 1_000_000 });
     let positions = core.exchange.positions(account);
     let Some(row) = positions.iter().find(|row| row.symbol == symbol) else { return };
-    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
-    let qty = part_of(row.qty.abs(), ppm, step);
+    let qty = part_of(core, symbol, row.qty.abs(), ppm);
     let client_id = if is_adl {
         "adl_autoclose".to_owned()
     } else {
@@ -181,18 +180,18 @@ fn close(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
 /// Resting orders without a fill get a first one.
 fn begin_fills(core: &mut Core, deed: &Fault, account: AccountId, symbol: SymbolId) {
     let now_ms = core.now_ms();
-    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
     for order in core.exchange.open_orders(account, Some(symbol)) {
         if order.executed_qty.is_zero() {
             let key = OrderKey::client(&order.client_order_id);
-            let part = part_of(order.qty, deed.ppm.unwrap_or(300_000), step);
+            let part = part_of(core, symbol, order.qty, deed.ppm.unwrap_or(300_000));
             core.exchange.fill_resting(now_ms, account, symbol, &key, part);
         }
     }
 }
 
-/// A part of a quantity, at least one step of it.
-fn part_of(qty: Qty, ppm: i64, step: Qty) -> Qty {
+/// A part of a quantity in whole steps of the symbol, at least one.
+fn part_of(core: &Core, symbol: SymbolId, qty: Qty, ppm: i64) -> Qty {
+    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
     let units = i128::from(qty.units()) * i128::from(ppm) / 1_000_000;
     let part = Qty::from_units(i64::try_from(units).unwrap_or(i64::MAX));
     part.round_down(step).max(step).min(qty)
@@ -219,8 +218,7 @@ pub(crate) fn fill_first(core: &mut Core, fault: &Fault, account: usize, params:
         return;
     };
     let left = Qty::from_units(qty.units() - executed_qty.units());
-    let step = core.exchange.rules(symbol).map_or(Qty::from_units(1), |rules| rules.step_size);
-    let part = part_of(left, fault.ppm.unwrap_or(1_000_000), step);
+    let part = part_of(core, symbol, left, fault.ppm.unwrap_or(1_000_000));
     core.flush();
     core.exchange.fill_resting(now_ms, account, symbol, &key, part);
     let told: Vec<(AccountId, AccountEvent)> = core
