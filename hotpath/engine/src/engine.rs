@@ -57,7 +57,10 @@ struct Symbol {
     funding_rate_e8: i64,
     /// Best bid at or above best ask now.
     is_crossed: bool,
-    /// No market event for too long.
+    /// When a stream last brought its prices, since the public link stood. What was asked for by REST
+    /// is enough to reduce by and does not count.
+    heard_at: Option<MonoNs>,
+    /// No stream brought its prices for too long.
     is_stale: bool,
     /// Whether its values can be believed.
     belief: Belief,
@@ -188,6 +191,7 @@ impl Engine {
             mark_at: MonoNs(0),
             funding_rate_e8: 0,
             is_crossed: false,
+            heard_at: None,
             is_stale: true,
             belief: Belief::new(&c.rules),
             unsynced_at: None,

@@ -25,6 +25,8 @@ impl Engine {
         }
         let s = &mut self.symbols[ticker.symbol.index()];
         let applied = s.book.apply_ticker(now.mono, ticker);
+        s.heard_at = Some(now.mono);
+        s.is_stale = false;
         self.after_book(now, ticker.symbol, applied, Cause::Ticker, out)
     }
 
@@ -36,7 +38,13 @@ impl Engine {
         out: &mut Outbox,
     ) -> Option<(SymbolId, Cause)> {
         self.counts.ticks += 1;
+        // While a market link is down, what looks like a stream may have been asked for by REST.
+        let is_streamed = head.kind != DepthKind::Snapshot && self.is_market_up();
         let s = self.symbols.get_mut(head.symbol.index())?;
+        if is_streamed {
+            s.heard_at = Some(now.mono);
+            s.is_stale = false;
+        }
         let was_wanted = s.book.wants_snapshot();
         let applied = s.book.apply_depth(now.mono, head, depth);
         let is_wanted = s.book.wants_snapshot();
@@ -62,7 +70,6 @@ impl Engine {
         out: &mut Outbox,
     ) -> Option<(SymbolId, Cause)> {
         let s = &mut self.symbols[symbol.index()];
-        s.is_stale = false;
         if applied != Applied::Top {
             return None;
         }
@@ -135,9 +142,9 @@ impl Engine {
     pub(super) fn watch_feeds(&mut self, now: Now) {
         for index in 0..self.symbols.len() {
             let s = &mut self.symbols[index];
-            let age_ns = s.book.age_ns(now.mono);
+            let limit_ns = self.config.timing.feed_age_ns_max;
             let was_stale = s.is_stale;
-            s.is_stale = !s.book.is_seen() || age_ns > self.config.timing.feed_age_ns_max;
+            s.is_stale = s.heard_at.is_none_or(|at| now.mono.since(at) > limit_ns);
             if s.is_stale && !was_stale {
                 self.count(Counter::StaleSymbol);
                 let symbol = SymbolId(index as u16);

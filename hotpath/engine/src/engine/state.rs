@@ -127,6 +127,7 @@ impl Engine {
                     for s in &mut self.symbols {
                         s.book.reset();
                         s.unsynced_at = None;
+                        s.heard_at = None;
                         s.is_stale = true;
                         s.is_crossed = false;
                     }
@@ -179,10 +180,15 @@ impl Engine {
         }
     }
 
+    /// Whether both links that bring prices stand.
+    #[inline]
+    pub(super) fn is_market_up(&self) -> bool {
+        self.links[Link::Public as usize] && self.links[Link::Market as usize]
+    }
+
     /// Finds the passing causes of now.
     fn find_causes(&mut self, now: Now) {
-        let is_market_up = self.links[Link::Public as usize] && self.links[Link::Market as usize];
-        self.causes.set(StateReason::MarketLinkDown, !is_market_up);
+        self.causes.set(StateReason::MarketLinkDown, !self.is_market_up());
         let is_late = |at: MonoNs| now.mono.since(at) >= FIRST_SYNC_NS;
         let is_gapped = |s: &super::Symbol| {
             s.book.is_gapped() || s.book.wants_snapshot() && s.unsynced_at.is_some_and(is_late)

@@ -247,8 +247,8 @@ impl Session {
         }
     }
 
-    /// Whether prices are asked for by REST.
+    /// Whether prices asked for by REST are of use: none that comes late is taken for a stream's.
     pub const fn is_fallback(&self) -> bool {
-        self.asks.is_fallback
+        self.asks.is_fallback && self.blind_since.is_some()
     }
 }

@@ -158,3 +158,45 @@ fn prices_asked_for_while_the_market_is_down_are_good_enough_to_reduce() {
     assert_eq!(close.order_type, OrderType::Limit);
     assert!(close.price < price(49_991));
 }
+
+#[test]
+fn prices_asked_for_open_nothing_until_a_stream_brings_some() {
+    let mut depth = DepthBuf::new();
+    let level = |whole| Level { price: price(whole), qty: milli(1_000) };
+    assert!(depth.push_bid(level(49_999)) && depth.push_ask(level(50_000)));
+    // By REST: the first snapshot of a connection whose stream says nothing, and the prices asked
+    // for while the other market link is down.
+    for (down, kind) in [(Link::Public, DepthKind::Snapshot), (Link::Market, DepthKind::Partial)] {
+        let test = TestConfig { style: TestStyle::Ioc, interval_ms: 100, ..TestConfig::default() };
+        let mut rig = Rig::armed(config(StrategyConfig::Test(test)));
+        let (order, _) = rig.placed()[0];
+        rig.report(&order, ExecType::Expired, OrderStatus::Expired, NO_FILL);
+        rig.apply(&Input::Link(Link::Public, false));
+        rig.apply(&Input::Link(Link::Public, true));
+        rig.apply(&Input::Link(down, false));
+        let asked = |rig: &mut Rig, last_update_id| {
+            rig.elapsed_ns += 100 * MS;
+            let event_time = rig.now().wall;
+            let head = DepthHead { kind, last_update_id, event_time, ..DepthHead::default() };
+            rig.apply(&Input::Depth(&head, &depth));
+        };
+        (1..4).for_each(|step| asked(&mut rig, 10_000 + step));
+        rig.apply(&Input::Link(down, true));
+        rig.ticker(1, 49_999, 50_000);
+        if kind == DepthKind::Snapshot {
+            (4..8).for_each(|step| asked(&mut rig, 10_000 + step));
+        }
+        for _ in 0..3 {
+            rig.elapsed_ns += 100 * MS;
+            rig.ticker(1, 49_999, 50_000);
+            rig.apply(&Input::Timer);
+        }
+        let of_first = |rig: &mut Rig| {
+            rig.placed().into_iter().filter(|(o, _)| o.symbol == SymbolId(0)).count()
+        };
+        assert_eq!((rig.engine.state(), of_first(&mut rig)), (Armed, 0), "{kind:?}");
+        rig.update_id += 20_000;
+        rig.ticker(0, 49_999, 50_000);
+        assert_eq!(of_first(&mut rig), 1, "{kind:?}");
+    }
+}
