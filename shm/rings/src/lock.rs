@@ -19,7 +19,7 @@ pub(crate) const WRITER_PATIENCE: Duration = Duration::from_millis(50);
 /// A held lock; released when dropped or when the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
 }
 
 impl Lock {
@@ -34,7 +34,7 @@ impl Lock {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 // The file may have been removed between open and lock: then it locks nothing.
                 Ok(()) if stat(&path).is_ok_and(|now| same_file(&file, &now)) => {
-                    return Ok(Self { _file: file });
+                    return Ok(Self { file });
                 }
                 Ok(()) | Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if Instant::now() < until => {
@@ -47,10 +47,36 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Closing would release it too, but not while a process being started still has a copy of the
+    /// descriptor, between fork and exec.
+    fn drop(&mut self) {
+        // It fails only for a descriptor that is none; closing follows either way.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 /// Whether someone holds the lock of this name.
 pub(crate) fn is_held(name: &str) -> bool {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     open(path_of(name), flags, Mode::empty()).is_ok_and(|file| {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lock, WRITER_PATIENCE, is_held};
+
+    #[test]
+    fn released_although_a_copy_of_its_descriptor_lives() {
+        let name = format!("copied-{}.lock", std::process::id());
+        let lock = Lock::acquire(&name, WRITER_PATIENCE).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(is_held(&name));
+        drop(lock);
+        assert!(!is_held(&name));
+        drop(copy);
+        std::fs::remove_file(super::path_of(&name)).unwrap();
+    }
 }
