@@ -119,6 +119,11 @@ pub(crate) fn positions(ledger: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Wallet balance, as exact text.
+pub(crate) fn wallet(ledger: &Value) -> String {
+    word(&list(ledger, "balances")[0], "wallet_balance")
+}
+
 /// No client order id was used twice, and every order of ours came to its end.
 pub(crate) fn assert_every_order_ended_once(ledger: &Value) {
     let is_ours = |order: &&Value| word(order, "client_order_id").starts_with(OURS);

@@ -3,12 +3,15 @@
 //! [`System`] owns the processes and ends them when dropped. Its questions read the trader's own
 //! segments and the venue's admin port; nothing in here is told by the code under test alone.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rings::{OpenError, Ring, latest};
-use schema::{Counter, Counters, LAYOUT_HASH, RunInfo, StateReason, Status, TradingState};
+use schema::{
+    Counter, Counters, LAYOUT_HASH, Qty, RunInfo, StateReason, Status, SymbolId, TradingState,
+};
 use zerocopy::FromBytes as _;
 
 use super::records::Records;
@@ -319,8 +322,9 @@ impl System {
         self.until(&format!("{fills} more fills"), |system| fills_of(system) >= wanted);
     }
 
-    /// Waits until the trader is armed, knows the outcome of every order, and holds exactly what the
-    /// venue says it holds (I4).
+    /// Waits until the trader is armed, knows the outcome of every order, holds exactly what the
+    /// venue says it holds (I4), and has heard of it: a report may come when the balance and the
+    /// position that belong to it did not, which the next reconciliation tells.
     pub(crate) fn converged(&mut self) {
         self.until("armed and of the venue's opinion", |system| {
             let Some(before) = system.status() else { return false };
@@ -331,21 +335,42 @@ impl System {
             };
             let held = ledgers::positions(&ledger);
             let ours = |status: &Status| system.positions(status);
-            is_calm(&before) && is_calm(&after) && ours(&before) == held && ours(&after) == held
+            is_calm(&before)
+                && is_calm(&after)
+                && ours(&before) == held
+                && ours(&after) == held
+                && system.was_told(&ledger)
         });
     }
 
     /// Signed positions by symbol that are not flat, as exact text.
-    pub(crate) fn positions(&self, status: &Status) -> std::collections::BTreeMap<String, String> {
+    pub(crate) fn positions(&self, status: &Status) -> BTreeMap<String, String> {
+        let all = self.symbols().into_iter().zip(&status.symbols);
+        all.filter(|(_, symbol)| symbol.position_qty != 0)
+            .map(|(name, symbol)| (name, ledgers::plain(&symbol.position().to_string())))
+            .collect()
+    }
+
+    /// Whether what the venue told of the account last is what its ledger says.
+    fn was_told(&self, ledger: &serde_json::Value) -> bool {
+        let (wallet, positions) = self.records().account();
+        let held = ledgers::positions(ledger);
+        let is_held = |name, qty: Qty| match held.get(name) {
+            Some(held) => *held == ledgers::plain(&qty.to_string()),
+            None => qty.is_zero(),
+        };
+        let symbols = self.symbols();
+        let is_told = |(id, qty): (SymbolId, Qty)| is_held(&symbols[id.index()], qty);
+        wallet.is_none_or(|told| ledgers::plain(&told.to_string()) == ledgers::wallet(ledger))
+            && positions.into_iter().all(is_told)
+    }
+
+    /// Names of the run's symbols, in their order.
+    fn symbols(&self) -> Vec<String> {
         let reader = latest::Reader::<Status>::open(self.instance(), Ring::Status, LAYOUT_HASH);
         let info = reader.map(|reader| reader.info()).unwrap_or_default();
         let info = RunInfo::read_from_prefix(&info).map(|(info, _)| info).unwrap_or_default();
-        let both = info.symbols().iter().zip(&status.symbols);
-        both.filter(|(_, symbol)| symbol.position_qty != 0)
-            .map(|(info, symbol)| {
-                (info.name.to_string(), ledgers::plain(&symbol.position().to_string()))
-            })
-            .collect()
+        info.symbols().iter().map(|info| info.name.to_string()).collect()
     }
 
     /// Runs a command of a person on this instance.

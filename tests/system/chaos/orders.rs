@@ -43,17 +43,27 @@ fn untold(for_ms: u64) -> Value {
 }
 
 /// What every row of an unknown outcome demands after `faults`: it is counted, risk is not added
-/// meanwhile, and in the end it is known what the venue knows.
-fn is_found_out(system: &mut System, faults: &[Value]) {
-    let (mark, before) = (system.records().newest(), system.counters());
-    for fault in faults {
-        system.venue.fault(fault.clone());
+/// meanwhile, and in the end it is known what the venue knows. How often it took to make `faults`: a
+/// state tells its most telling reason only, and one made by chance at the same time (an account that
+/// is compared while nobody is told of fills) hides this one.
+fn is_found_out(system: &mut System, faults: &[Value]) -> usize {
+    for times in 1..=20 {
+        let (mark, before) = (system.records().newest(), system.counters());
+        for fault in faults {
+            system.venue.fault(fault.clone());
+        }
+        system.moved(&before, Counter::UnknownOutcome);
+        system.moved(&before, Counter::UnknownResolved);
+        system.venue.clear();
+        system.converged();
+        let records = system.records();
+        let left = || records.changes_after(mark).filter(|change| change.to != TradingState::Armed);
+        assert!(left().next().is_some(), "armed with an unknown order:\n{}", system.said());
+        if left().any(|change| change.reason == StateReason::UnknownOrder) {
+            return times;
+        }
     }
-    system.moved(&before, Counter::UnknownOutcome);
-    system.left_armed(mark, StateReason::UnknownOrder);
-    system.moved(&before, Counter::UnknownResolved);
-    system.venue.clear();
-    system.converged();
+    panic!("never not armed for {}:\n{}", StateReason::UnknownOrder, system.said());
 }
 
 #[test]
@@ -77,12 +87,12 @@ fn f19_an_order_that_never_arrived_is_absent_only_after_it_was_asked_for() {
     let mut system = start(setup("f19"));
     let place = json!({ "method": "order.place" });
     let lost = json!({ "kind": "swallow_request", "where": place, "count": 2 });
-    is_found_out(&mut system, &[lost]);
+    let never_arrived = 2 * is_found_out(&mut system, &[lost]);
     let orders = |system: &System| ledgers::list(&system.venue.ledger(), "orders").len();
     system.shrike(&["halt"]);
     system.reaches(TradingState::Halted);
-    system.until("every order of ours but two is the venue's", |system| {
-        system.records().decisions_after(0).count() == orders(system) + 2
+    system.until("every order of ours but those is the venue's", |system| {
+        system.records().decisions_after(0).count() == orders(system) + never_arrived
     });
     system.shrike(&["resume", "--yes"]);
     system.armed();

@@ -1,7 +1,11 @@
 //! The journal of a run, read as evidence.
 
+use std::collections::BTreeMap;
+
 use rings::{Next, journal};
-use schema::{Decision, Event, LAYOUT_HASH, Record, StateChange, TradingState};
+use schema::{
+    Decision, Event, LAYOUT_HASH, Notional, Qty, Record, StateChange, SymbolId, TradingState,
+};
 
 /// The records of a journal, with their numbers, oldest first.
 pub(crate) struct Records(Vec<(u64, Record)>);
@@ -41,6 +45,22 @@ impl Records {
             Event::State(change) => Some(change),
             _ => None,
         })
+    }
+
+    /// What the venue told of the account last, as far as the ring still holds it: the wallet, and
+    /// signed positions.
+    pub(super) fn account(&self) -> (Option<Notional>, BTreeMap<SymbolId, Qty>) {
+        let (mut wallet, mut positions) = (None, BTreeMap::new());
+        for (_, event) in self.events() {
+            match event {
+                Event::Balance(balance, ..) if balance.is_quote => wallet = Some(balance.wallet),
+                Event::Position(position, _) => {
+                    positions.insert(position.symbol, position.qty);
+                }
+                _ => {}
+            }
+        }
+        (wallet, positions)
     }
 
     /// Orders sent after a mark.
