@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for anything on a slow machine.
 pub(super) const WAIT: Duration = Duration::from_secs(60);
-/// Systems that may run side by side: their loops are parked and leave two cores half idle.
-const PLACES: usize = 2;
+/// Systems that may run side by side: their loops are parked, and most of a row is waiting.
+const PLACES: usize = 3;
 
 /// Places taken.
 static TAKEN: Mutex<usize> = Mutex::new(0);

@@ -128,7 +128,6 @@ pub struct Engine {
     is_reconciled: bool,
     /// A person asked, or an order is short of fills.
     is_reconcile_asked: bool,
-    /// The last truth showed no money where there was money.
     /// Since when a wallet without money is told where there was some.
     wallet_doubted_at: Option<MonoNs>,
     /// When the last truth that was taken whole was asked for, and when the first was taken.

@@ -209,8 +209,9 @@ fn with<'a>(feature: &'a str, binary: &'a str) -> [&'a str; 7] {
     ["build", "--locked", "--workspace", "--features", feature, "--bin", binary]
 }
 
+/// Three at a time on two cores as well: a whole-system test mostly waits.
 fn test(root: &Root) -> Result<()> {
-    root.cargo(&["test", "--locked", "--workspace"])
+    root.cargo(&["test", "--locked", "--workspace", "--", "--test-threads=3"])
 }
 
 fn simulate(root: &Root) -> Result<()> {

@@ -23,13 +23,15 @@ fn f29_what_was_not_heard_while_the_user_stream_was_down_is_asked_for() {
     let (mark, before) = (system.records().newest(), system.counters());
     let private = json!({ "route": "private" });
     // Both connections go, and cannot come back while orders of ours fill.
-    system.venue.fault(json!({ "kind": "refuse", "where": private, "for_ms": 1_200 }));
     let fill = json!({ "method": "cancel" });
-    system.venue.fault(json!({ "kind": "fill_first", "where": fill, "for_ms": 1_200 }));
-    system.venue.fault(json!({ "kind": "cut", "where": private, "for_ms": 300 }));
+    let faults = [
+        json!({ "kind": "refuse", "where": private, "for_ms": 1_200 }),
+        json!({ "kind": "fill_first", "where": fill, "for_ms": 1_200 }),
+        json!({ "kind": "cut", "where": private, "for_ms": 300 }),
+    ];
+    system.provoked(Counter::FillMadeUp, &faults);
     system.moved_by(&before, Counter::LinkLost, 2);
     system.left_armed(mark, schema::StateReason::UserLinkDown);
-    system.moved(&before, Counter::FillMadeUp);
     system.moved(&before, Counter::Reconciled);
     system.venue.clear();
     system.converged();

@@ -164,12 +164,10 @@ fn f05_a_gap_is_made_up_by_the_twin_or_by_a_new_snapshot() {
     let depth = json!({ "event": "depthUpdate", "symbol": "BTCUSDT" });
     // One connection loses an event, and the other has it, but later.
     let lag = json!({ "where": { "connection": 1 }, "ms": 150, "for_ms": 3_000 });
-    system.venue.fault(public("lag", lag));
-    let before = system.counters();
     let mut lost = depth.clone();
     lost["connection"] = json!(0);
-    system.venue.fault(public("silence", json!({ "where": lost, "count": 3, "probability": 0.3 })));
-    system.moved(&before, Counter::FeedMadeUp);
+    let lost = json!({ "where": lost, "count": 3, "probability": 0.3 });
+    system.provoked(Counter::FeedMadeUp, &[public("lag", lag), public("silence", lost)]);
     system.venue.clear();
     settled(&mut system);
     // Nobody has it: the book is not believed until a snapshot brought it back.
@@ -205,21 +203,20 @@ fn f07_events_in_the_wrong_order_are_put_right() {
     let mut system = start("f07");
     let before = system.counters();
     // Both connections tell the same depth event after the next one.
-    for _ in 0..6 {
-        let depth = json!({ "event": "depthUpdate", "symbol": "BTCUSDT" });
-        let swap = json!({ "where": depth, "count": 2, "ms": 150 });
-        system.venue.fault(public("swap", swap));
-        std::thread::sleep(Duration::from_millis(150));
-    }
+    let depth = json!({ "event": "depthUpdate", "symbol": "BTCUSDT" });
+    let swap = public("swap", json!({ "where": depth, "count": 2, "ms": 150 }));
     // What came too early waits for what it follows: there is no gap.
-    system.moved(&before, Counter::FeedMadeUp);
+    for _ in 0..3 {
+        system.provoked(Counter::FeedMadeUp, std::slice::from_ref(&swap));
+    }
+    system.venue.clear();
     assert_eq!(system.count(Counter::BookGap), before[Counter::BookGap], "{}", system.said());
     // What is older than what was seen is dropped: tickers and trades go on.
     for stream in ["ethusdt@bookTicker", "btcusdt@trade"] {
         let swap = json!({ "where": { "stream": stream }, "count": 20, "probability": 0.5 });
         system.venue.fault(public("swap", swap));
     }
-    system.struck(45);
+    system.struck(35);
     system.venue.clear();
     settled(&mut system);
     system.finish();

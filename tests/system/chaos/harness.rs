@@ -302,6 +302,26 @@ impl System {
         self.until(&what, |system| system.count(counter) >= wanted);
     }
 
+    /// Makes faults until they move a counter, at most 20 times: whether what they strike is what
+    /// the counter counts is chance. They last on; clear them.
+    pub(crate) fn provoked(&mut self, counter: Counter, faults: &[serde_json::Value]) {
+        let before = self.counters();
+        let is_moved = |system: &Self| system.count(counter) > before[counter];
+        for _ in 0..20 {
+            self.venue.clear();
+            for fault in faults {
+                self.venue.fault(fault.clone());
+            }
+            let enough = Instant::now() + Duration::from_secs(5);
+            let what = format!("shrike_{}_total, or time is over", counter.as_str());
+            self.until(&what, |system| is_moved(system) || Instant::now() >= enough);
+            if is_moved(self) {
+                return;
+            }
+        }
+        panic!("shrike_{}_total does not move\n{}", counter.as_str(), self.said());
+    }
+
     /// Waits until the venue's faults have struck so often.
     pub(crate) fn struck(&mut self, times: u64) {
         self.until(&format!("{times} strikes"), |system| system.venue.struck() >= times);
