@@ -137,6 +137,7 @@ impl World {
                 sequence: 1,
                 may_add_risk: 0,
                 killed: 1,
+                ..Verdict::default()
             }));
         }
         if self.random.chance(plan.standstill) && self.side.is_some() {

@@ -68,6 +68,7 @@ impl Setup {
             let Some(rules) = info.symbol(&name) else { anyhow::bail!("{text} is not listed") };
             let order = if text == "BTCUSDT" { SCALE / 100 } else { SCALE * 28 / 100 };
             let limits = SymbolLimits {
+                is_restricted: false,
                 qty_max: Qty::from_units(order),
                 notional_max: Notional::from_units(100_000 * SCALE),
                 // Room for one order and not for two.
@@ -121,6 +122,7 @@ impl Setup {
                 duplicate_window_ns: 0,
                 daily_loss_max: Notional::from_units(5_000 * SCALE),
                 venue_rejects_max: 20,
+                ..Limits::LOOSE
             },
             timing: Timing {
                 ack_timeout_ns: ACK_NS,
@@ -135,6 +137,8 @@ impl Setup {
             params: engine::signal::DEFAULT_PARAMS,
             epoch: BootEpoch(epoch),
             require_verdict: false,
+            is_enabled: true,
+            is_killed: false,
             safety: Safety {
                 require_dead_man: true,
                 require_clock: true,

@@ -266,8 +266,7 @@ impl World {
         let now = self.now();
         let Some(side) = self.side.as_mut() else { return };
         side.nonce += 1;
-        let command =
-            Command { nonce: side.nonce, kind, symbol: SymbolId::NONE, sent_at: now.wall, uid: 0 };
+        let command = Command::plain(side.nonce, kind, now.wall, 0);
         self.note(|| format!("== command {kind}"));
         self.feed(&Input::Command(&command));
     }

@@ -30,6 +30,7 @@ enum Owned {
     Command(Command),
     Params(SignalParams),
     Verdict(Verdict),
+    Builds(bool),
     Reconciled(Box<Truth>),
     JournalUsed(u64, u64),
 }
@@ -56,6 +57,7 @@ impl Owned {
             Input::Command(it) => Self::Command(**it),
             Input::Params(it) => Self::Params(**it),
             Input::Verdict(it) => Self::Verdict(**it),
+            Input::Builds(it) => Self::Builds(*it),
             Input::Reconciled(truth) => Self::Reconciled(Box::new((*truth).clone())),
             Input::JournalUsed { used, capacity } => Self::JournalUsed(*used, *capacity),
         }
@@ -84,6 +86,7 @@ impl Owned {
             Self::Command(it) => Input::Command(it),
             Self::Params(it) => Input::Params(it),
             Self::Verdict(it) => Input::Verdict(it),
+            Self::Builds(it) => Input::Builds(*it),
             Self::Reconciled(truth) => Input::Reconciled(truth),
             Self::JournalUsed(used, capacity) => {
                 Input::JournalUsed { used: *used, capacity: *capacity }

@@ -346,7 +346,7 @@ Prints who made a segment (build, boot, run) and decodes its records, one a line
 ring, on one whose trader is dead, and on the journal.bin a demo leaves behind. Reading never \
 disturbs the writer.
 
-SEGMENT is a ring of the instance (market, journal, status, params, verdict), or a file.
+SEGMENT is a ring of the instance (market, journal, status, params, verdict, portfolio), or a file.
 
 Examples:
   shrike inspect journal --last 20
@@ -357,7 +357,7 @@ Examples:
 /// `shrike inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// market, journal, status, params or verdict; or a journal.bin
+    /// market, journal, status, params, verdict or portfolio; or a journal.bin
     pub(crate) segment: String,
     /// Which run; only needed when several have segments
     #[arg(long, value_name = "NAME")]

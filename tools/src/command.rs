@@ -132,13 +132,8 @@ pub(crate) fn send(
     let mut answers = instance::journal(name, false)?;
     let mut sender: control::Sender<Record> = control::Sender::open(name, LAYOUT_HASH)
         .map_err(|error| instance::refused(name, Ring::Control, error))?;
-    let command = Command {
-        nonce: nonce()?,
-        kind,
-        symbol,
-        sent_at: WallNs(wall_ns()),
-        uid: rustix::process::getuid().as_raw(),
-    };
+    let uid = rustix::process::getuid().as_raw();
+    let command = Command { symbol, ..Command::plain(nonce()?, kind, WallNs(wall_ns()), uid) };
     sender.send(&Event::Command(command).to_record()).map_err(|_| {
         Failure::new(
             Exit::Busy,

@@ -127,6 +127,7 @@ fn fields(record: &Record, info: &RunInfo) -> Result<Fields, BadRecord> {
             ("command", e.kind.as_str().into()),
             ("nonce", e.nonce.to_string().into()),
             ("uid", e.uid.into()),
+            ("reason", e.reason.as_str().into()),
         ],
         Event::Answer(e) => vec![
             ("command", e.kind.as_str().into()),

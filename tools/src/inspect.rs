@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rings::{Identity, Next, OpenError, Ring, broadcast, journal, latest};
-use schema::{LAYOUT_HASH, Record, RunInfo, SignalParams, Verdict};
+use schema::{LAYOUT_HASH, PortfolioRisk, Record, RunInfo, SignalParams, Verdict};
 
 use crate::cli::InspectArgs;
 use crate::describe;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(
             Exit::Usage,
             format!("`{}` is not a segment", args.segment),
-            "one of market, journal, status, params, verdict; or the path of a journal.bin",
+            "one of market, journal, status, params, verdict, portfolio; or the path of a journal.bin",
         ));
     };
     let name = resolve(args.instance.as_deref())?;
@@ -55,6 +55,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
         }
         Ring::Params => newest::<SignalParams>(args, &name, ring),
         Ring::Verdict => newest::<Verdict>(args, &name, ring),
+        Ring::Portfolio => newest::<PortfolioRisk>(args, &name, ring),
         Ring::Control | Ring::Gates => Err(Failure::new(
             Exit::Usage,
             format!("{} is read by the trader alone", rings::segment_name(&name, ring)),
@@ -70,6 +71,7 @@ fn ring_named(name: &str) -> Option<Ring> {
         "status" => Ring::Status,
         "params" => Ring::Params,
         "verdict" => Ring::Verdict,
+        "portfolio" => Ring::Portfolio,
         "control" => Ring::Control,
         "gates" => Ring::Gates,
         _ => return None,

@@ -134,6 +134,10 @@ pub struct Config {
     pub require_verdict: bool,
     /// Guards against a world that is not as it should be.
     pub safety: Safety,
+    /// Whether it may trade as soon as it is reconciled, without a person's resume.
+    pub is_enabled: bool,
+    /// Whether the kill switch's latch was found pressed at the start.
+    pub is_killed: bool,
 }
 
 /// Why a configuration is refused.

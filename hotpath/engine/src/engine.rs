@@ -146,6 +146,8 @@ pub struct Engine {
     /// No order connection is up for so long that REST carries what must go out.
     has_last_way: bool,
     verdict: Option<Verdict>,
+    /// All processes of the system are of one build, as far as is known.
+    are_builds_one: bool,
     /// Records used and capacity.
     journal: (u64, u64),
     /// Nothing is sent before.
@@ -237,6 +239,7 @@ impl Engine {
             order_link_lost_at: None,
             has_last_way: false,
             verdict: None,
+            are_builds_one: true,
             journal: (0, 0),
             banned_until: MonoNs(0),
             orders_banned_until: MonoNs(0),
@@ -304,6 +307,7 @@ impl Engine {
             Input::Command(command) => self.on_command(now, command, out),
             Input::Params(params) => self.on_params(params),
             Input::Verdict(verdict) => self.verdict = Some(**verdict),
+            Input::Builds(agree) => self.are_builds_one = *agree,
             Input::Reconciled(truth) => self.on_truth(now, truth, out),
             Input::JournalUsed { used, capacity } => self.journal = (*used, *capacity),
             Input::FeedDiverged(symbol) => self.on_feed_diverged(now, *symbol, out),

@@ -68,6 +68,8 @@ pub enum Input<'a> {
     Params(&'a SignalParams),
     /// guard's word.
     Verdict(&'a Verdict),
+    /// Whether all processes of the system are of one build.
+    Builds(bool),
     /// Account truth from REST.
     Reconciled(&'a Truth),
     /// How full the journal is, in records.

@@ -63,6 +63,7 @@ pub(crate) fn record(
         Input::SendFailed(request) => Event::Taken(Taken::SendFailed(*request)),
         Input::Params(params) => Event::Taken(Taken::Params(**params)),
         Input::Verdict(verdict) => Event::Taken(Taken::Verdict(**verdict)),
+        Input::Builds(agree) => Event::Taken(Taken::Builds { agree: *agree }),
         Input::Rules(symbol, rules) => Event::Taken(Taken::Rules(*symbol, **rules)),
         Input::FeedDiverged(symbol) => Event::Taken(Taken::FeedDiverged(*symbol)),
         Input::DeadMan(is_set) => Event::Taken(Taken::DeadMan(*is_set)),

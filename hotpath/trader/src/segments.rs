@@ -52,6 +52,7 @@ pub(crate) fn run_info(config: &Config, listed: &[Listed], tsc_hz: u64) -> RunIn
         strategy: u64::from(config.strategy.id().0),
         symbols,
         symbol_count: listed.len() as u64,
+        ..RunInfo::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::file::{check_name, instances_with, names_with_prefix};
 use crate::lock::{Lock, WRITER_PATIENCE, is_held};
 use crate::segment::{Segment, unlink_if_there, writer_lock_name};
-use crate::{OpenError, Ring, segment_name};
+use crate::{OpenError, Ring, segment_name, segment_prefix};
 
 /// Instances with a journal or status segment on this host, sorted.
 pub fn instances() -> Vec<String> {
@@ -39,6 +39,7 @@ pub fn remove_instance(instance: &str) -> Result<(), OpenError> {
         names.extend(names_with_prefix(&format!("{name}.")));
         names.extend(names_with_prefix(&name).into_iter().filter(|found| *found == name));
     }
+    names.extend(names_with_prefix(&format!("{}.process.", segment_prefix(instance))));
     let (locks, segments): (Vec<_>, Vec<_>) =
         names.into_iter().partition(|name| name.ends_with(".lock"));
     // All locks before the first removal, and until after the last.

@@ -29,6 +29,7 @@ mod lock;
 mod mailbox;
 mod map;
 mod newest;
+mod presence;
 mod segment;
 mod slots;
 mod stream;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use error::{Full, OpenError};
 pub use instance::{instances, is_writer_alive, previous_boot_epoch, remove_instance};
+pub use presence::{Presence, Process, build, build_number, processes};
 
 /// Plain data: every bit pattern is valid and there are no padding bytes. Implemented for all
 /// such.
@@ -71,11 +73,13 @@ pub enum Ring {
     Params = 6,
     /// guard's verdict, [`latest`].
     Verdict = 7,
+    /// guard's numbers, [`latest`].
+    Portfolio = 8,
 }
 
 impl Ring {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Market,
         Self::Journal,
         Self::Gates,
@@ -83,6 +87,7 @@ impl Ring {
         Self::Status,
         Self::Params,
         Self::Verdict,
+        Self::Portfolio,
     ];
     /// Last part of the segment's name.
     pub const fn name(self) -> &'static str {
@@ -94,6 +99,7 @@ impl Ring {
             Self::Status => "status",
             Self::Params => "params",
             Self::Verdict => "verdict",
+            Self::Portfolio => "portfolio",
         }
     }
 }
@@ -127,5 +133,10 @@ pub enum Next<T> {
 
 /// Name of a segment in `/dev/shm`, without a slash.
 pub fn segment_name(instance: &str, ring: Ring) -> String {
-    format!("shrike-{instance}-{}", ring.name())
+    format!("{}-{}", segment_prefix(instance), ring.name())
+}
+
+/// What the names of all files of an instance begin with.
+fn segment_prefix(instance: &str) -> String {
+    format!("shrike-{instance}")
 }

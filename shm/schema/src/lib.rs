@@ -16,9 +16,12 @@ mod command;
 mod counter;
 mod difference;
 mod ids;
+mod kill;
+mod limit;
 mod market;
 mod money;
 mod order;
+mod portfolio;
 mod record;
 mod state;
 mod status;
@@ -26,13 +29,15 @@ mod taken;
 mod time;
 
 pub use algo::{AlgoId, AlgoStatus, AlgoUpdate, CancelAlgo, NewAlgo};
-pub use command::{Command, CommandAnswer, CommandKind, CommandResult};
+pub use command::{Command, CommandAnswer, CommandKind, CommandResult, NewLimit, Reason};
 pub use counter::{COUNTERS_MAX, Counter, Counters, Gauge, Gauges};
 pub use difference::{Difference, DifferenceKind, Quarantine, QuarantineReason};
 pub use ids::{
     BootEpoch, ClientOrderId, IdError, RequestId, StrategyId, SymbolId, SymbolName, TradeId,
     VenueOrderId,
 };
+pub use kill::{KillChange, KillTrigger};
+pub use limit::{ACCOUNT_LIMITS, LimitChange, LimitKind, LimitUnit, LimitUse, SYMBOL_LIMITS};
 pub use market::{
     Bar, BookTicker, DEPTH_LEVELS_MAX, DepthBuf, DepthHead, DepthKind, Level, Mark, Trade,
 };
@@ -42,12 +47,13 @@ pub use order::{
     OrderRef, OrderReply, OrderStatus, OrderType, PositionDelta, RequestKind, Side, TimeInForce,
     TradeLite,
 };
+pub use portfolio::{KillStep, PortfolioRisk, PortfolioSymbol, RiskReason, Verdict};
 pub use record::{BadRecord, Decision, Event, Kind, Levels, Record, Stage, Stages, StateChange};
 pub use state::{Reject, StateReason, TradingState};
 pub use status::{
     BALANCES_MAX, CONNECTIONS, CONNECTIONS_PER_LINK, ConnectionState, ConnectionStatus, LINKS,
-    Link, LinkStatus, RunInfo, SYMBOLS_MAX, SignalParams, Status, SymbolInfo, SymbolStatus,
-    Verdict,
+    Link, LinkStatus, PathText, RejectCounts, RunInfo, SYMBOLS_MAX, SignalParams, Status,
+    SymbolInfo, SymbolStatus,
 };
 pub use taken::{
     AccountHead, BLOB_BYTES, Blob, BlobKind, OpenAlgo, OpenOrder, SymbolRules, Taken, TruthHead,
@@ -66,6 +72,7 @@ pub const LAYOUT_HASH: u64 = {
         size_of::<RunInfo>() as u64,
         size_of::<SignalParams>() as u64,
         size_of::<Verdict>() as u64,
+        size_of::<PortfolioRisk>() as u64,
         SYMBOLS_MAX as u64,
         counter::NAMES_HASH,
     ];
@@ -80,4 +87,4 @@ pub const LAYOUT_HASH: u64 = {
 };
 
 /// Version of the meaning of the records; see [`LAYOUT_HASH`].
-pub const LAYOUT_VERSION: u64 = 2;
+pub const LAYOUT_VERSION: u64 = 3;

@@ -154,6 +154,12 @@ wire_enum!(
         Difference = 49 "difference",
         /// [`Quarantine`]
         Quarantine = 50 "quarantine",
+        /// [`LimitChange`]
+        Limit = 51 "limit",
+        /// [`KillChange`]
+        Kill = 52 "kill",
+        /// Whether all processes are of one build.
+        Builds = 53 "builds",
     }
 );
 
@@ -313,6 +319,10 @@ pub enum Event {
     Difference(Difference),
     /// A symbol was set aside, or taken back.
     Quarantine(Quarantine),
+    /// A limit was changed by a command.
+    Limit(LimitChange),
+    /// The kill switch was pressed or released.
+    Kill(KillChange),
 }
 
 impl Record {
@@ -353,7 +363,8 @@ impl Record {
     /// Whether it is kept for replay alone: no other reader needs it.
     #[inline]
     pub const fn is_for_replay(&self) -> bool {
-        self.kind >= Kind::Clock as u16 && self.kind <= Kind::Blob as u16
+        (self.kind >= Kind::Clock as u16 && self.kind <= Kind::Blob as u16)
+            || self.kind == Kind::Builds as u16
     }
 
     /// The kind, if this build knows it.

@@ -77,6 +77,16 @@ wire_enum!(
         Difference = 25 "difference",
         /// The account could not be compared with the venue for too long.
         Unreconciled = 26 "unreconciled",
+        /// The kill switch is pressed.
+        Kill = 27 "kill",
+        /// The strategy repeated itself too often; a person lets it go on.
+        RepeatedOrders = 28 "repeated_orders",
+        /// Processes of the system are of different builds.
+        BuildMismatch = 29 "build_mismatch",
+        /// Equity fell too far from its highest; a person lets it go on.
+        Drawdown = 30 "drawdown",
+        /// It starts halted, as configured; a person lets it trade.
+        NotEnabled = 31 "not_enabled",
     }
 );
 
@@ -133,5 +143,21 @@ wire_enum!(
         Quarantined = 23 "quarantined",
         /// The venue refused to take more for now.
         BackOff = 24 "back_off",
+        /// It would trade with a working order of our own.
+        SelfMatch = 25 "self_match",
+        /// Too many orders alike in a short time; a person re-enables the strategy.
+        RepeatedOrders = 26 "repeated_orders",
+        /// Too many messages for the fills they brought.
+        OrderToTrade = 27 "order_to_trade",
+        /// Equity fell too far from its highest.
+        Drawdown = 28 "drawdown",
+        /// The margin of the worst case would be too large a part of equity.
+        Margin = 29 "margin",
+        /// The worst case would be liquidated by too small a move.
+        LiquidationDistance = 30 "liquidation_distance",
+        /// Price too far from where the market was a moment ago.
+        WindowCollar = 31 "window_collar",
+        /// The symbol may only be reduced.
+        Restricted = 32 "restricted",
     }
 );

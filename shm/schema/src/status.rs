@@ -3,7 +3,10 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::order::wire_enum;
-use crate::{Counters, Gauges, Notional, Price, Qty, SymbolName};
+use crate::{
+    ACCOUNT_LIMITS, Counters, Gauges, LimitUse, Notional, Price, Qty, Reject, SYMBOL_LIMITS,
+    SymbolName,
+};
 
 /// Symbols one trader follows: enough for a desk's book, small enough for linear searches.
 pub const SYMBOLS_MAX: usize = 8;
@@ -26,6 +29,63 @@ wire_enum!(
 
 /// How many connections there are.
 pub const LINKS: usize = 4;
+
+/// Places of [`RejectCounts`].
+const REJECTS_MAX: usize = 48;
+const _: () = assert!(crate::Reject::ALL.len() <= REJECTS_MAX);
+
+/// How many orders were refused for each reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(transparent)]
+pub struct RejectCounts([u64; REJECTS_MAX]);
+
+impl Default for RejectCounts {
+    fn default() -> Self {
+        Self([0; REJECTS_MAX])
+    }
+}
+
+impl core::ops::Index<Reject> for RejectCounts {
+    type Output = u64;
+    fn index(&self, reject: Reject) -> &u64 {
+        &self.0[reject as usize]
+    }
+}
+impl core::ops::IndexMut<Reject> for RejectCounts {
+    fn index_mut(&mut self, reject: Reject) -> &mut u64 {
+        &mut self.0[reject as usize]
+    }
+}
+
+/// Bytes of a path in a segment header.
+const PATH_BYTES: usize = 240;
+
+/// A file's path in a segment header; empty if it did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(transparent)]
+pub struct PathText([u8; PATH_BYTES]);
+
+impl Default for PathText {
+    fn default() -> Self {
+        Self([0; PATH_BYTES])
+    }
+}
+
+impl PathText {
+    /// From a path; empty if it does not fit.
+    pub fn new(path: &str) -> Self {
+        let mut text = Self::default();
+        if path.len() <= PATH_BYTES && !path.contains('\0') {
+            text.0[..path.len()].copy_from_slice(path.as_bytes());
+        }
+        text
+    }
+    /// The path; empty if there is none.
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|&byte| byte == 0).unwrap_or(PATH_BYTES);
+        core::str::from_utf8(&self.0[..length]).unwrap_or("")
+    }
+}
 
 /// A symbol in the run's table.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -63,6 +123,10 @@ pub struct RunInfo {
     pub symbols: [SymbolInfo; SYMBOLS_MAX],
     /// How many symbols.
     pub symbol_count: u64,
+    /// Absolute path of the configuration file, which has the keys' and the latch's places.
+    pub config: PathText,
+    /// Absolute path of the kill switch's latch file.
+    pub latch: PathText,
 }
 
 impl RunInfo {
@@ -171,6 +235,10 @@ pub struct SymbolStatus {
     pub fills: u64,
     /// Newest signal, fraction of 1 in units of 1e-8.
     pub signal: i64,
+    /// 1 while the strategy may not open on it until a person says so.
+    pub is_throttled: u64,
+    /// The symbol's limits, by [`crate::LimitKind::place`].
+    pub limits: [LimitUse; SYMBOL_LIMITS],
 }
 
 impl SymbolStatus {
@@ -208,6 +276,17 @@ pub struct Status {
     pub trading_state: u64,
     /// [`crate::StateReason`] of the last change, as a number.
     pub state_reason: u64,
+    /// Everything that keeps it from adding risk: bit `1 << reason` for each
+    /// [`crate::StateReason`].
+    pub state_causes: u64,
+    /// [`crate::KillTrigger`] as a number; only in state Killed.
+    pub kill_trigger: u64,
+    /// Version of the limits: counts their changes since the start.
+    pub limits_version: u64,
+    /// Highest equity since arming, units of 1e-8.
+    pub peak_equity: i64,
+    /// Equity when the UTC day began (or at arming), units of 1e-8.
+    pub day_equity: i64,
     /// How the loop waits: 0 busy, 1 yield, 2 park.
     pub wait: u64,
     /// Wallet balance, units of 1e-8.
@@ -256,6 +335,10 @@ pub struct Status {
     pub counters: Counters,
     /// Values of now.
     pub gauges: Gauges,
+    /// The account's limits, by [`crate::LimitKind::place`].
+    pub limits: [LimitUse; ACCOUNT_LIMITS],
+    /// Orders refused since start, by [`crate::Reject`].
+    pub refused: RejectCounts,
 }
 
 impl Status {
@@ -285,20 +368,4 @@ pub struct SignalParams {
     pub variance_half_life_ns: u64,
     /// Signal needed to enter, in units of 1e-8 of the half-spread.
     pub entry_threshold: i64,
-}
-
-/// guard's word: whether risk may be added.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
-)]
-#[repr(C)]
-pub struct Verdict {
-    /// Monotonic time it was given, ns.
-    pub mono_ns: u64,
-    /// Counts up with every verdict.
-    pub sequence: u64,
-    /// 1 when risk may be added.
-    pub may_add_risk: u64,
-    /// 1 when the kill switch is pressed.
-    pub killed: u64,
 }

@@ -21,6 +21,11 @@ pub enum Taken {
     Params(SignalParams),
     /// guard's word.
     Verdict(Verdict),
+    /// Whether all processes of the system are of one build.
+    Builds {
+        /// They are.
+        agree: bool,
+    },
     /// How full the journal is.
     JournalUsed {
         /// Records a gating reader has not taken.

@@ -160,6 +160,8 @@ fn config() -> Config {
         params: demo.params,
         epoch: BootEpoch(7),
         require_verdict: false,
+        is_enabled: true,
+        is_killed: false,
         safety: engine::Safety::default(),
     }
 }

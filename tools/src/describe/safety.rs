@@ -42,6 +42,20 @@ pub(super) fn fields(event: &Event) -> Fields {
             ("price", price(e.price)),
             ("reference", price(e.reference)),
         ],
+        Event::Limit(e) => vec![
+            ("limit", e.limit.as_str().into()),
+            ("from", e.from.into()),
+            ("to", e.to.into()),
+            ("version", e.version.into()),
+            ("uid", e.uid.into()),
+            ("nonce", e.nonce.to_string().into()),
+        ],
+        Event::Kill(e) => vec![
+            ("on", e.is_on.into()),
+            ("trigger", e.trigger.as_str().into()),
+            ("uid", e.uid.into()),
+            ("nonce", e.nonce.to_string().into()),
+        ],
         _ => vec![],
     }
 }

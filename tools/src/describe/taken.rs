@@ -1,6 +1,6 @@
 //! Inputs that only a replay needs.
 
-use schema::Taken;
+use schema::{RiskReason, Taken};
 
 use super::{Fields, amount, price, qty};
 
@@ -21,7 +21,9 @@ pub(super) fn fields(taken: &Taken) -> Fields {
             ("sequence", e.sequence.into()),
             ("may_add_risk", (e.may_add_risk != 0).into()),
             ("killed", (e.killed != 0).into()),
+            ("reasons", e.reasons().map(RiskReason::as_str).collect::<Vec<_>>().join(" ").into()),
         ],
+        Taken::Builds { agree } => vec![("agree", (*agree).into())],
         Taken::JournalUsed { used, capacity } => {
             vec![("used", (*used).into()), ("capacity", (*capacity).into())]
         }

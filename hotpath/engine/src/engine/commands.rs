@@ -101,6 +101,9 @@ impl Engine {
                 self.want_cancels(SymbolId::NONE, |order| !order.is_external);
             }
             CommandKind::Reconcile => self.is_reconcile_asked = true,
+            CommandKind::Kill | CommandKind::Unkill | CommandKind::SetLimit => {
+                return CommandResult::Refused;
+            }
         }
         CommandResult::Accepted
     }

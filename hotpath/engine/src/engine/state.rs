@@ -32,7 +32,7 @@ const TRUTH: [StateReason; 8] = [
     StateReason::ClockJump,
 ];
 /// Causes that go away with what made them.
-const PASSING: [StateReason; 10] = [
+const PASSING: [StateReason; 11] = [
     StateReason::MarketLinkDown,
     StateReason::StaleFeed,
     StateReason::BookGap,
@@ -43,6 +43,7 @@ const PASSING: [StateReason; 10] = [
     StateReason::JournalPressure,
     StateReason::RateLimited,
     StateReason::Unreconciled,
+    StateReason::BuildMismatch,
 ];
 /// How long the first snapshot of a book may take before its absence is a gap. Until it is there,
 /// risk refuses orders that add risk on the symbol.
@@ -209,6 +210,7 @@ impl Engine {
                 && now.mono.0.saturating_sub(verdict.mono_ns)
                     <= self.config.timing.verdict_age_ns_max
         });
+        self.causes.set(StateReason::BuildMismatch, !self.are_builds_one);
         self.causes.set(StateReason::Verdict, self.config.require_verdict && !is_verdict_fine);
         self.is_killed |= self.verdict.is_some_and(|verdict| {
             let is_late =

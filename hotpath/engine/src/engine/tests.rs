@@ -65,6 +65,7 @@ fn limits() -> Limits {
         duplicate_window_ns: 50 * MS,
         daily_loss_max: usd(1_000),
         venue_rejects_max: 5,
+        ..Limits::LOOSE
     }
 }
 
@@ -73,6 +74,7 @@ fn config(strategy: StrategyConfig) -> Config {
         name: SymbolName::new(name).expect("short"),
         rules: rules(),
         limits: SymbolLimits {
+            is_restricted: false,
             qty_max: milli(100),
             notional_max: usd(5_000),
             position_max: milli(200),
@@ -91,6 +93,8 @@ fn config(strategy: StrategyConfig) -> Config {
         params: crate::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
         require_verdict: false,
+        is_enabled: true,
+        is_killed: false,
         safety: Safety::default(),
     }
 }
@@ -209,8 +213,7 @@ impl Rig {
         truth
     }
     fn command(&mut self, nonce: u64, kind: CommandKind) -> CommandResult {
-        let command =
-            Command { nonce, kind, symbol: SymbolId::NONE, sent_at: self.now().wall, uid: 1 };
+        let command = Command::plain(nonce, kind, self.now().wall, 1);
         self.apply(&Input::Command(&command));
         let answer =
             self.records.iter().rev().find_map(|record| match Event::from_record(record) {

@@ -56,6 +56,7 @@ fn world() -> World {
                 is_trading: true,
             },
             limits: SymbolLimits {
+                is_restricted: false,
                 qty_max: milli(500),
                 notional_max: usd(20_000),
                 position_max: milli(1_000),
@@ -76,6 +77,7 @@ fn world() -> World {
             duplicate_window_ns: 100,
             daily_loss_max: usd(500),
             venue_rejects_max: 5,
+            ..Limits::LOOSE
         },
         market: Market {
             bid_price: price(49_999),

@@ -105,17 +105,23 @@ macro_rules! parts {
 }
 
 parts! {
-    Config { symbols, limits, timing, strategy, params, epoch, require_verdict, safety }
+    Config {
+        symbols, limits, timing, strategy, params, epoch, require_verdict, safety, is_enabled,
+        is_killed,
+    }
     SymbolConfig { name, rules, limits }
     SymbolRules {
         tick, price_min, price_max, step, qty_min, qty_max, market_step, market_qty_min,
         market_qty_max, notional_min, percent_up_e4, percent_down_e4, open_orders_max, is_trading,
     }
-    SymbolLimits { qty_max, notional_max, position_max }
+    SymbolLimits { qty_max, notional_max, position_max, is_restricted }
     Limits {
         capital, exposure_max, leverage_max_e2, price_collar_ppm, open_orders_max,
         messages_10s_max, messages_1m_max, messages_cancel_reserve, book_age_ns_max,
         feed_delay_ns_max, mark_age_ns_max, duplicate_window_ns, daily_loss_max, venue_rejects_max,
+        drawdown_ppm_max, window_collar_ppm, window_collar_ns, repeated_orders_max,
+        repeated_window_ns, order_to_trade_e2_max, order_to_trade_from, maintenance_ppm,
+        margin_ratio_ppm_max, liquidation_distance_ppm_min,
     }
     Timing {
         ack_timeout_ns, query_interval_ns, absent_grace_ns, feed_age_ns_max, settle_ns,

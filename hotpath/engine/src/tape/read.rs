@@ -45,6 +45,8 @@ pub enum OwnedInput {
     Params(SignalParams),
     /// [`Input::Verdict`]
     Verdict(Verdict),
+    /// [`Input::Builds`]
+    Builds(bool),
     /// [`Input::Rules`]
     Rules(SymbolId, SymbolRules),
     /// [`Input::FeedDiverged`]
@@ -77,6 +79,7 @@ impl OwnedInput {
             Self::SendFailed(request) => Input::SendFailed(*request),
             Self::Params(params) => Input::Params(params),
             Self::Verdict(verdict) => Input::Verdict(verdict),
+            Self::Builds(agree) => Input::Builds(*agree),
             Self::Rules(symbol, rules) => Input::Rules(*symbol, rules),
             Self::FeedDiverged(symbol) => Input::FeedDiverged(*symbol),
             Self::DeadMan(is_set) => Input::DeadMan(*is_set),
@@ -156,6 +159,7 @@ pub fn read(records: &[Record]) -> Result<OwnedInput, BadInput> {
             Taken::SendFailed(request) => OwnedInput::SendFailed(request),
             Taken::Params(params) => OwnedInput::Params(params),
             Taken::Verdict(verdict) => OwnedInput::Verdict(verdict),
+            Taken::Builds { agree } => OwnedInput::Builds(agree),
             Taken::Rules(symbol, rules) => OwnedInput::Rules(symbol, rules),
             Taken::FeedDiverged(symbol) => OwnedInput::FeedDiverged(symbol),
             Taken::DeadMan(is_set) => OwnedInput::DeadMan(is_set),

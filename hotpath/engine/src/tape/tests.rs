@@ -24,6 +24,7 @@ fn config() -> Config {
             is_trading: true,
         },
         limits: crate::SymbolLimits {
+            is_restricted: false,
             qty_max: schema::Qty::from_units(unit),
             notional_max: Notional::from_units(10_000 * unit),
             position_max: schema::Qty::from_units(2 * unit),
@@ -46,12 +47,15 @@ fn config() -> Config {
             duplicate_window_ns: 0,
             daily_loss_max: Notional::from_units(500 * unit),
             venue_rejects_max: 10,
+            ..crate::Limits::LOOSE
         },
         timing: Timing { settle_ns: 77, ..Timing::default() },
         strategy: StrategyConfig::by_name("test").expect("there is one"),
         params: crate::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
         require_verdict: false,
+        is_enabled: true,
+        is_killed: false,
         safety: crate::Safety { quarantine_updates: 3, ..crate::Safety::default() },
     }
 }

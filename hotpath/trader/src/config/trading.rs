@@ -92,6 +92,7 @@ pub(super) fn symbols(sections: Vec<Section<'_>>, out: &mut Mistakes<'_>) -> Vec
             (name, qty_max, notional_max, position_max)
         {
             let limits = SymbolLimits {
+                is_restricted: false,
                 qty_max: Qty::from_units(qty),
                 notional_max: Notional::from_units(notional),
                 position_max: Qty::from_units(position),
@@ -181,6 +182,7 @@ pub(super) fn limits(
         // A tenth of the capital a day unless told otherwise.
         daily_loss_max: Notional::from_units(daily_loss.unwrap_or((account.capital / 10).max(1))),
         venue_rejects_max: venue_rejects as u32,
+        ..Limits::LOOSE
     })
 }
 

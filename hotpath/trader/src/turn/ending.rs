@@ -38,13 +38,8 @@ impl Turn {
 
     pub(super) fn command(&mut self, kind: CommandKind) {
         self.nonce = self.nonce.wrapping_add(1).max(1);
-        let command = Command {
-            nonce: self.nonce,
-            kind,
-            symbol: SymbolId::NONE,
-            sent_at: self.now.wall,
-            uid: rustix::process::getuid().as_raw(),
-        };
+        let uid = rustix::process::getuid().as_raw();
+        let command = Command::plain(self.nonce, kind, self.now.wall, uid);
         self.apply(&Input::Command(&command), WallNs(0));
     }
 

@@ -82,6 +82,7 @@ pub(crate) fn engine() -> Engine {
             is_trading: true,
         },
         limits: SymbolLimits {
+            is_restricted: false,
             qty_max: Qty::from_units(units("10")),
             notional_max: Notional::from_units(units("100000")),
             position_max: Qty::from_units(units("100000")),
@@ -102,6 +103,7 @@ pub(crate) fn engine() -> Engine {
         duplicate_window_ns: 0,
         daily_loss_max: Notional::from_units(100_000 * SCALE),
         venue_rejects_max: 1_000,
+        ..engine::Limits::LOOSE
     };
     let timing = Timing {
         feed_age_ns_max: 60_000_000_000,
@@ -118,6 +120,8 @@ pub(crate) fn engine() -> Engine {
         params: engine::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(7),
         require_verdict: false,
+        is_enabled: true,
+        is_killed: false,
         safety: engine::Safety { last_way_ns: 20_000_000, ..engine::Safety::default() },
     })
     .expect("usable settings")

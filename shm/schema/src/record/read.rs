@@ -21,6 +21,14 @@ fn order_from(symbol: SymbolId, words: &[i64; WORDS]) -> Result<NewOrder, BadRec
     })
 }
 
+fn limit_from(words: &[i64; WORDS]) -> Result<Option<(LimitKind, NewLimit)>, BadRecord> {
+    let byte = words[2].to_le_bytes()[4];
+    let Some(number) = (byte & !write::FILE_VALUE).checked_sub(1) else { return Ok(None) };
+    let limit = field(LimitKind::from_u8(number))?;
+    let is_file = byte & write::FILE_VALUE != 0;
+    Ok(Some((limit, if is_file { NewLimit::File } else { NewLimit::Value(words[3]) })))
+}
+
 fn order_ref_from(symbol: SymbolId, words: &[i64; WORDS]) -> OrderRef {
     OrderRef {
         symbol,
@@ -191,6 +199,29 @@ impl Event {
                 symbol,
                 sent_at: WallNs(w[1]),
                 uid: w[2] as u32,
+                limit: limit_from(w)?,
+                trigger: match w[2].to_le_bytes()[5] {
+                    0 => None,
+                    trigger => Some(field(KillTrigger::from_u8(trigger - 1))?),
+                },
+                reason: Reason::from_words(&w[4..11]),
+            }),
+            Kind::Limit => Self::Limit(LimitChange {
+                limit: field(LimitKind::from_u8(low))?,
+                symbol,
+                from: w[0],
+                to: w[1],
+                version: w[2] as u64,
+                nonce: w[3] as u64,
+                uid: field(u32::try_from(w[4]).ok())?,
+                wall: WallNs(w[5]),
+            }),
+            Kind::Kill => Self::Kill(KillChange {
+                is_on: high != 0,
+                trigger: field(KillTrigger::from_u8(low))?,
+                nonce: w[0] as u64,
+                uid: field(u32::try_from(w[1]).ok())?,
+                wall: WallNs(w[2]),
             }),
             Kind::Answer => Self::Answer(CommandAnswer {
                 nonce: w[0] as u64,
@@ -227,7 +258,8 @@ impl Event {
             | Kind::TruthOrder
             | Kind::TruthAlgo
             | Kind::LastTrades
-            | Kind::Blob => Self::Taken(taken::taken_from(kind, r)?),
+            | Kind::Blob
+            | Kind::Builds => Self::Taken(taken::taken_from(kind, r)?),
             Kind::Algo => Self::Algo(algo_from(symbol, w)?),
             Kind::PlaceAlgo => Self::PlaceAlgo(
                 NewAlgo {

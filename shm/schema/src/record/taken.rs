@@ -27,7 +27,10 @@ pub(super) fn taken_from(kind: Kind, r: &Record) -> Result<Taken, BadRecord> {
             sequence: w[1] as u64,
             may_add_risk: w[2] as u64,
             killed: w[3] as u64,
+            trigger: w[4] as u64,
+            reasons: w[5] as u64,
         }),
+        Kind::Builds => Taken::Builds { agree: low != 0 },
         Kind::JournalUsed => Taken::JournalUsed { used: w[0] as u64, capacity: w[1] as u64 },
         Kind::Account => Taken::Account(AccountHead {
             balances: low,
@@ -143,8 +146,16 @@ pub(super) fn taken_record(taken: &Taken) -> Record {
         Taken::Verdict(e) => of(
             Kind::Verdict,
             0,
-            &[e.mono_ns as i64, e.sequence as i64, e.may_add_risk as i64, e.killed as i64],
+            &[
+                e.mono_ns as i64,
+                e.sequence as i64,
+                e.may_add_risk as i64,
+                e.killed as i64,
+                e.trigger as i64,
+                e.reasons as i64,
+            ],
         ),
+        Taken::Builds { agree } => of(Kind::Builds, *agree as u16, &[]),
         Taken::JournalUsed { used, capacity } => {
             of(Kind::JournalUsed, 0, &[*used as i64, *capacity as i64])
         }

@@ -152,7 +152,44 @@ fn every_kind_reads_back_as_written() {
             symbol: SymbolId::NONE,
             sent_at: time,
             uid: 1000,
+            limit: None,
+            trigger: None,
+            reason: Reason::default(),
         }),
+        Event::Command(Command {
+            limit: Some((LimitKind::Restricted, NewLimit::File)),
+            ..Command::plain(1, CommandKind::SetLimit, time, 7)
+        }),
+        Event::Command(Command {
+            symbol: SymbolId(1),
+            limit: Some((LimitKind::Exposure, NewLimit::Value(-1))),
+            reason: Reason::new(
+                "\u{fc}ber das Wochenende, nur die H\u{e4}lfte, bis Montag fr\u{fc}h um acht Uhr",
+            ),
+            ..Command::plain(2, CommandKind::SetLimit, time, u32::MAX)
+        }),
+        Event::Command(Command {
+            trigger: Some(KillTrigger::Margin),
+            ..Command::plain(3, CommandKind::Kill, time, 0)
+        }),
+        Event::Limit(LimitChange {
+            limit: LimitKind::Position,
+            symbol: SymbolId(1),
+            from: 5,
+            to: -1,
+            version: 3,
+            nonce: u64::MAX,
+            uid: u32::MAX,
+            wall: time,
+        }),
+        Event::Kill(KillChange {
+            is_on: true,
+            trigger: KillTrigger::TraderLost,
+            uid: 1,
+            nonce: 9,
+            wall: time,
+        }),
+        Event::Taken(Taken::Builds { agree: true }),
         Event::Answer(CommandAnswer {
             nonce: 5,
             kind: CommandKind::Flatten,

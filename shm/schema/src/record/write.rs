@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Marks a limit that gets its value of the file again.
+pub(super) const FILE_VALUE: u8 = 0x80;
+
 /// Packs small numbers into one word, lowest byte first.
 #[inline]
 pub(super) fn pack(bytes: [u8; 8]) -> i64 {
@@ -214,7 +217,36 @@ impl Event {
             Self::Command(e) => {
                 let mut r = Record::of(Kind::Command, e.symbol);
                 r.flags = e.kind as u16;
-                r.words[..3].copy_from_slice(&[e.nonce as i64, e.sent_at.0, i64::from(e.uid)]);
+                r.words[..2].copy_from_slice(&[e.nonce as i64, e.sent_at.0]);
+                let (limit, value) = match e.limit {
+                    None => (0, 0),
+                    Some((limit, NewLimit::Value(value))) => (limit as u8 + 1, value),
+                    Some((limit, NewLimit::File)) => (limit as u8 + 1 | FILE_VALUE, 0),
+                };
+                let trigger = e.trigger.map_or(0, |trigger| trigger as u8 + 1);
+                let uid = e.uid.to_le_bytes();
+                r.words[2] = pack([uid[0], uid[1], uid[2], uid[3], limit, trigger, 0, 0]);
+                r.words[3] = value;
+                r.words[4..11].copy_from_slice(&e.reason.words());
+                r
+            }
+            Self::Limit(e) => {
+                let mut r = Record::of(Kind::Limit, e.symbol);
+                r.flags = e.limit as u16;
+                r.words[..6].copy_from_slice(&[
+                    e.from,
+                    e.to,
+                    e.version as i64,
+                    e.nonce as i64,
+                    i64::from(e.uid),
+                    e.wall.0,
+                ]);
+                r
+            }
+            Self::Kill(e) => {
+                let mut r = Record::of(Kind::Kill, SymbolId::NONE);
+                r.flags = e.trigger as u16 | (e.is_on as u16) << 8;
+                r.words[..3].copy_from_slice(&[e.nonce as i64, i64::from(e.uid), e.wall.0]);
                 r
             }
             Self::Answer(e) => {

@@ -242,6 +242,8 @@ impl Core {
             | Event::CancelAlgo(..)
             | Event::Difference(_)
             | Event::Quarantine(_)
+            | Event::Limit(_)
+            | Event::Kill(_)
             | Event::Taken(_) => Ok(()),
         }
     }

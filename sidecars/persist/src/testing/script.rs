@@ -326,13 +326,7 @@ impl Script {
     fn command(&mut self) {
         self.nonce += 1;
         self.model.commands += 1;
-        let command = Command {
-            nonce: self.nonce,
-            kind: CommandKind::Halt,
-            symbol: SymbolId::NONE,
-            sent_at: self.wall(),
-            uid: 1000,
-        };
+        let command = Command::plain(self.nonce, CommandKind::Halt, self.wall(), 1000);
         let answer = |result| {
             Event::Answer(CommandAnswer { nonce: command.nonce, kind: command.kind, result })
         };

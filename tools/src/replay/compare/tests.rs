@@ -36,6 +36,7 @@ fn config(epoch: u32) -> Config {
             is_trading: true,
         },
         limits: engine::SymbolLimits {
+            is_restricted: false,
             qty_max: Qty::from_units(10 * SCALE),
             notional_max: Notional::from_units(100_000 * SCALE),
             position_max: Qty::from_units(1_000 * SCALE),
@@ -56,6 +57,7 @@ fn config(epoch: u32) -> Config {
         duplicate_window_ns: 0,
         daily_loss_max: Notional::from_units(100_000 * SCALE),
         venue_rejects_max: 1_000,
+        ..engine::Limits::LOOSE
     };
     Config {
         symbols: vec![symbol],
@@ -65,6 +67,8 @@ fn config(epoch: u32) -> Config {
         params: engine::signal::DEFAULT_PARAMS,
         epoch: BootEpoch(epoch),
         require_verdict: false,
+        is_enabled: true,
+        is_killed: false,
         safety: engine::Safety::default(),
     }
 }

@@ -21,13 +21,8 @@ fn a_nonce_acts_once_and_old_or_senseless_commands_do_nothing() {
     assert_eq!(rig.command(5, CommandKind::CancelAll), CommandResult::Accepted);
     assert_eq!(rig.command(5, CommandKind::Halt), CommandResult::Duplicate);
     assert_eq!(rig.command(0, CommandKind::Halt), CommandResult::Malformed);
-    let old = Command {
-        nonce: 6,
-        kind: CommandKind::Halt,
-        symbol: SymbolId::NONE,
-        sent_at: WallNs(rig.now().wall.0 - 10_001 * MS as i64),
-        uid: 0,
-    };
+    let sent_at = WallNs(rig.now().wall.0 - 10_001 * MS as i64);
+    let old = Command::plain(6, CommandKind::Halt, sent_at, 0);
     rig.apply(&Input::Command(&old));
     rig.apply(&Input::Command(&Command { nonce: 7, symbol: SymbolId(5), ..old }));
     assert_eq!(rig.engine.state(), Armed);

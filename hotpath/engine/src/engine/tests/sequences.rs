@@ -498,13 +498,8 @@ impl World {
     }
 
     fn command(&mut self, kind: CommandKind) {
-        let command = Command {
-            nonce: self.rig.engine.input_number() + 1,
-            kind,
-            symbol: SymbolId::NONE,
-            sent_at: self.rig.now().wall,
-            uid: 0,
-        };
+        let nonce = self.rig.engine.input_number() + 1;
+        let command = Command::plain(nonce, kind, self.rig.now().wall, 0);
         self.apply(&Input::Command(&command));
     }
 

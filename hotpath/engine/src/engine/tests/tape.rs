@@ -160,6 +160,7 @@ fn imbalance_rig() -> Rig {
     let mut config = config(StrategyConfig::by_name("imbalance").expect("named"));
     for symbol in &mut config.symbols {
         symbol.limits = SymbolLimits {
+            is_restricted: false,
             qty_max: milli(1_000),
             notional_max: usd(5_000),
             position_max: milli(2_000),

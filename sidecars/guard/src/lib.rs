@@ -1,0 +1,4 @@
+//! The independent risk manager.
+//!
+//! guard watches the account with its own key and its own connection, whether or not a trader
+//! lives; says once a second whether risk may be added; and presses the kill switch.
