@@ -2,9 +2,7 @@
 
 use binance::SymbolTable;
 use engine::{Engine, Input};
-use schema::{
-    Command, CommandKind, Counter, DepthBuf, Event as Record_, Link, Record, SymbolId, WallNs,
-};
+use schema::{Command, CommandKind, Counter, DepthBuf, Event as Record_, Link, Record, WallNs};
 use trader::cold::deadman;
 use trader::desk::Desk;
 use trader::feed::{Arbiter, Twice};

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod chaos;
+mod control;
 mod crash;
 mod demo;
 mod ledgers;

@@ -2,3 +2,9 @@
 //!
 //! guard watches the account with its own key and its own connection, whether or not a trader
 //! lives; says once a second whether risk may be added; and presses the kill switch.
+
+pub mod alert;
+pub mod config;
+pub mod kill;
+pub mod portfolio;
+pub mod venue;

@@ -415,7 +415,8 @@ fn the_verdict_is_demanded_when_configured_and_killing_latches() {
     rig.apply(&Input::Reconciled(&truth));
     rig.live(100);
     state(&rig, Reducing, StateReason::Verdict);
-    let verdict = Verdict { mono_ns: rig.now().mono.0, sequence: 1, may_add_risk: 1, killed: 0 };
+    let verdict =
+        Verdict { mono_ns: rig.now().mono.0, sequence: 1, may_add_risk: 1, ..Verdict::default() };
     rig.apply(&Input::Verdict(&verdict));
     state(&rig, Armed, StateReason::Recovered);
     rig.live(3_100);

@@ -1,0 +1,1 @@
+//! Alerts to people: by Alertmanager, and directly when that is down.

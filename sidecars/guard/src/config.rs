@@ -1,0 +1,1 @@
+//! What guard reads of the environment's file.

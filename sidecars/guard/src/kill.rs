@@ -1,0 +1,1 @@
+//! The kill switch carried out at the venue, by guard or by a person's tool.

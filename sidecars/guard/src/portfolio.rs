@@ -1,0 +1,1 @@
+//! The account's risk: equity, drawdown, exposure, value at risk.

@@ -1,0 +1,1 @@
+//! The venue by REST, with guard's own key.

@@ -1,0 +1,9 @@
+//! Whole systems under control: risk, guard, the kill switch, releases, and the tools that act.
+
+mod alerts;
+mod canary;
+mod crash;
+mod guard;
+mod kill;
+mod release;
+mod tools;

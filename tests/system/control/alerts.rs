@@ -1,0 +1,1 @@
+//! Alerts reach people, whoever carries them.

@@ -1,0 +1,1 @@
+//! No secret leaves the processes that need it.

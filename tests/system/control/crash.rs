@@ -1,0 +1,1 @@
+//! A falling market: triggers, kill, flat account.

@@ -1,0 +1,1 @@
+//! guard watches the account with the trader alive, hung or gone.

@@ -1,0 +1,1 @@
+//! The kill switch in every state of the system, by every way.

@@ -1,0 +1,1 @@
+//! Releases, probation and roll-back.

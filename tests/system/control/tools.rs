@@ -1,0 +1,1 @@
+//! The tools to look and to act.
