@@ -20,22 +20,26 @@ const MEMORY_MIB_MAX: u32 = 1024;
 /// Seconds one input may take.
 const INPUT_SECONDS_MAX: u32 = 5;
 
+/// Builds the fuzzer, as a line for the shell.
+pub(crate) fn build(cargo: &str) -> String {
+    // What the readers stand on is found broken just as well unoptimised, and sooner built.
+    format!(
+        "RUSTFLAGS='{FLAGS}' {cargo} build --locked -p fuzz --features libfuzzer --bin fuzz \
+         --config 'profile.dev.package.\"*\".opt-level=0' --target {TARGET} --quiet \
+         --target-dir target/fuzz"
+    )
+}
+
 /// Builds the fuzzer and runs all targets, two at a time.
 pub(crate) fn run(dir: &Path, cargo: &str) -> Result<()> {
     let work = dir.join("target/fuzz");
     let folder = dir.join("tests/fuzz/corpus");
-    let build = ["build", "--locked", "-p", "fuzz", "--features", "libfuzzer", "--bin", "fuzz"];
-    println!("+ RUSTFLAGS=\"{FLAGS}\" cargo {} --target {TARGET}", build.join(" "));
-    let status = Command::new(cargo)
-        .args(build)
-        // What the readers stand on is found broken just as well unoptimised, and sooner built.
-        .args(["--config", "profile.dev.package.\"*\".opt-level=0"])
-        .args(["--target", TARGET, "--quiet", "--target-dir"])
-        .arg(&work)
-        .env("RUSTFLAGS", FLAGS)
-        .current_dir(dir)
-        .status()
-        .with_context(|| format!("cannot start {cargo}"))?;
+    let line = build(cargo);
+    println!("+ {line}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).current_dir(dir);
+    crate::forget_cargo(&mut shell);
+    let status = shell.status().context("cannot start a shell")?;
     if !status.success() {
         bail!("the fuzzer does not build");
     }

