@@ -7,4 +7,5 @@ pub mod alert;
 pub mod config;
 pub mod kill;
 pub mod portfolio;
+pub mod var;
 pub mod venue;
