@@ -43,6 +43,14 @@ const QUEUE: usize = 128;
 /// How old a text may be that only differs in its figures.
 const TEXT_AGE: Duration = Duration::from_secs(10);
 
+/// Libraries whose debug lines show addresses, which are secrets for Slack and Telegram.
+const TALKATIVE: [&str; 3] = ["ureq", "ureq_proto", "lettre"];
+
+/// Keeps those lines out of a log, whatever its level; every process that alerts logs through it.
+pub fn quiet(log: fern::Dispatch) -> fern::Dispatch {
+    TALKATIVE.iter().fold(log, |log, name| log.level_for(*name, log::LevelFilter::Warn))
+}
+
 /// One alert: what it is, how bad, and what a person should read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
@@ -160,6 +168,14 @@ impl Alerts {
     /// If a secret's file cannot be read, a certificate cannot be used, or a thread not started;
     /// says which.
     pub fn start(channels: &[AlertChannel], about: &About) -> anyhow::Result<Self> {
+        Self::start_at(channels, about, told::PACE)
+    }
+
+    fn start_at(
+        channels: &[AlertChannel],
+        about: &About,
+        pace: told::Pace,
+    ) -> anyhow::Result<Self> {
         let (queue, changes) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let mut managers = Vec::new();
@@ -179,7 +195,7 @@ impl Alerts {
             let (shared, about) = (Arc::clone(&shared), about.clone());
             let name = format!("alert-{}", sender.kind());
             threads.push(std::thread::Builder::new().name(name).spawn(move || {
-                direct::run(index, sender, &shared, &about);
+                direct::run(index, &sender, &shared, &about, pace);
             })?);
         }
         let (mine, about) = (Arc::clone(&shared), about.clone());

