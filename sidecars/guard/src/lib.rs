@@ -5,7 +5,10 @@
 
 pub mod alert;
 pub mod config;
+pub mod copy;
 pub mod kill;
+pub mod latency;
 pub mod portfolio;
+pub mod requests;
 pub mod var;
 pub mod venue;
