@@ -16,8 +16,10 @@ use schema::{Price, Qty, SCALE, SymbolId, SymbolName};
 use crate::market::MarketUpdate;
 use crate::rules::Rules;
 
+mod fall;
 mod walk;
 
+pub use fall::{BadFall, Fall};
 use walk::Walk;
 
 /// One generated symbol.
@@ -96,6 +98,12 @@ impl Generator {
         if let Some(walk) = self.symbols.get_mut(symbol.index()) {
             walk.drift(ppm_per_second, seconds);
         }
+    }
+    /// All symbols fall together, as markets do.
+    #[must_use]
+    pub fn falling(mut self, fall: Fall) -> Self {
+        self.symbols.iter_mut().for_each(|walk| walk.fall(fall));
+        self
     }
 }
 

@@ -10,6 +10,7 @@ use schema::{
 };
 
 use super::MarketConfig;
+use super::fall::{Fall, STRESS_MAX};
 use crate::market::{DepthUpdate, MarketTrade, MarketUpdate, TradeKind};
 
 /// Levels kept on each side.
@@ -22,6 +23,20 @@ const SPENT_ID_PER_MILLE: u64 = 10;
 const MOVE_SHARE: u64 = 12;
 /// Usual state of the volatility, in units of 1 / 1024.
 const CALM: i64 = 1_024;
+/// Under full stress levels hold this part of the usual quantity, one in …
+const THIN: i64 = 6;
+/// Widest spread under full stress, ticks, beyond one.
+const WIDE: i64 = 12;
+
+/// A fall, and how far this symbol has gone along its path.
+#[derive(Debug)]
+struct Falling {
+    fall: Fall,
+    start_ns: i64,
+    /// Best bid when it began, ticks; zero before.
+    from_tick: i64,
+    done_ppm: i64,
+}
 
 /// One symbol.
 #[derive(Debug)]
@@ -41,6 +56,7 @@ pub(super) struct Walk {
     heat: i64,
     drift_ppm: i64,
     drift_until_ns: i64,
+    falling: Option<Falling>,
     bids: BTreeMap<i64, Qty>,
     asks: BTreeMap<i64, Qty>,
     /// Ticks changed since the last diff.
@@ -76,6 +92,7 @@ impl Walk {
             heat: CALM,
             drift_ppm: 0,
             drift_until_ns: start_ns,
+            falling: None,
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
             changed: [BTreeMap::new(), BTreeMap::new()],
@@ -98,6 +115,29 @@ impl Walk {
         self.drift_ppm = ppm_per_second;
         self.drift_until_ns = self.now_ns + seconds * 1_000_000_000;
     }
+    pub(super) fn fall(&mut self, fall: Fall) {
+        self.falling = Some(Falling { fall, start_ns: self.now_ns, from_tick: 0, done_ppm: 0 });
+    }
+    /// How thin and hectic it is now, 0 to [`STRESS_MAX`].
+    fn stress(&self) -> i64 {
+        let falling = self.falling.as_ref();
+        falling.map_or(0, |falling| falling.fall.stress(self.now_ns - falling.start_ns))
+    }
+    /// The next stretch of the fall's path, units of 1e-6 ticks.
+    fn fall_on_e6(&mut self) -> i64 {
+        let (now_ns, bid_tick) = (self.now_ns, self.bid_tick);
+        let Some(falling) = &mut self.falling else { return 0 };
+        let fallen_ppm = falling.fall.fallen_ppm(now_ns - falling.start_ns);
+        if fallen_ppm == falling.done_ppm {
+            return 0;
+        }
+        if falling.from_tick == 0 {
+            falling.from_tick = bid_tick;
+        }
+        let step_ppm = fallen_ppm - falling.done_ppm;
+        falling.done_ppm = fallen_ppm;
+        falling.from_tick.saturating_mul(step_ppm)
+    }
 
     /// A number in 0..bound.
     fn below(&mut self, bound: u64) -> u64 {
@@ -114,7 +154,9 @@ impl Walk {
         let usual = i128::from(self.config.level_qty.units());
         let shape = 2 + distance.clamp(0, 12);
         let part = 1 + self.below(16) as i64;
+        let thin = i128::from(STRESS_MAX + (THIN - 1) * self.stress());
         let units = usual * i128::from(part) * i128::from(shape) / (8 * 10);
+        let units = units * i128::from(STRESS_MAX) / thin;
         Qty::from_units(units.clamp(1, i128::from(i64::MAX / 4)) as i64)
             .round_down(self.config.step_size)
             .max(self.config.step_size)
@@ -181,7 +223,10 @@ impl Walk {
     /// The mid moves, or someone trades, or a level changes.
     fn live(&mut self, out: &mut Vec<(i64, MarketUpdate)>) {
         self.update_id += 1 + self.below(5);
-        if self.below(MOVE_SHARE) == 0 {
+        // Under stress it moves up to four times as often, in smaller steps.
+        let move_share =
+            MOVE_SHARE - (MOVE_SHARE * 3 / 4) * self.stress() as u64 / STRESS_MAX as u64;
+        if self.below(move_share) == 0 {
             self.move_mid(self.now_ns - self.moved_ns);
             self.moved_ns = self.now_ns;
         }
@@ -228,6 +273,7 @@ impl Walk {
                 / 1_000_000;
             self.fraction_e6 += i64::try_from(drift).unwrap_or(0);
         }
+        self.fraction_e6 = self.fraction_e6.saturating_sub(self.fall_on_e6());
         let ticks = self.fraction_e6.div_euclid(1_000_000);
         self.fraction_e6 -= ticks * 1_000_000;
         self.bid_tick = (self.bid_tick + ticks).max(LEVELS + 2);
@@ -236,6 +282,10 @@ impl Walk {
             1..4 => 1,
             _ => self.spread,
         };
+        let stress = self.stress();
+        if stress > 0 {
+            self.spread = 1 + self.below((WIDE * stress / STRESS_MAX + 1) as u64) as i64;
+        }
     }
 
     /// Trades through the levels the touch has left on one side.
@@ -252,7 +302,12 @@ impl Walk {
         }
     }
     fn trade_at_touch(&mut self, out: &mut Vec<(i64, MarketUpdate)>) {
-        let side = if self.below(2) == 0 { Side::Buy } else { Side::Sell };
+        // The maker's side: under full stress nine of ten trades sell into the bids.
+        let is_sale = match self.stress() {
+            0 => self.below(2) == 0,
+            stress => self.below(10) < 5 + (4 * stress / STRESS_MAX) as u64,
+        };
+        let side = if is_sale { Side::Buy } else { Side::Sell };
         let best = match side {
             Side::Buy => self.bids.last_key_value(),
             Side::Sell => self.asks.first_key_value(),
