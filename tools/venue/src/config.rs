@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use backtest::generator::Fall;
 use schema::Notional;
 
 use crate::faults::Plan;
@@ -21,6 +22,8 @@ pub struct VenueConfig {
     pub speed: f64,
     /// Events a second and symbol of a generated market; `None` takes a lively one's.
     pub market_events_per_second: Option<u32>,
+    /// Whether a generated market falls, and how.
+    pub fall: Option<Fall>,
     /// Accounts; empty gives one with 10,000 USDT.
     pub accounts: Vec<AccountSetup>,
     /// Fee of a maker fill in millionths of the notional.
@@ -54,6 +57,7 @@ impl Default for VenueConfig {
             },
             speed: 1.0,
             market_events_per_second: None,
+            fall: None,
             accounts: Vec::new(),
             maker_fee_ppm: 200,
             taker_fee_ppm: 500,

@@ -41,6 +41,7 @@ mod users;
 mod wire;
 mod wsapi;
 
+pub use backtest::generator::{BadFall, Fall};
 pub use config::{AccountSetup, AtEnd, Lifetimes, MarketSource, RateLimitConfig, VenueConfig};
 pub use credentials::Credentials;
 pub use handle::Handle;

@@ -247,6 +247,10 @@ fn market(config: &VenueConfig, now_ms: i64) -> anyhow::Result<(Vec<Rules>, Feed
             let pace = config.market_events_per_second;
             let markets = rules.iter().map(|rules| generated(rules, pace)).collect();
             let generator = Generator::new(config.seed, now_ms, markets);
+            let generator = match config.fall {
+                Some(fall) => generator.falling(fall),
+                None => generator,
+            };
             Ok((rules, Feed::Generated(Box::new(generator))))
         }
         MarketSource::Tape { files, at_end } => {
