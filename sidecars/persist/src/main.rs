@@ -84,6 +84,15 @@ fn run(arguments: &Arguments) -> Result<u8> {
         target: target(arguments)?,
         until_drained: arguments.until_drained,
     };
+    // If another persist has its name, the journal's gate is taken as well, which ends this one.
+    let build = rings::build(concat!("shrike ", env!("CARGO_PKG_VERSION")));
+    let _presence = match rings::Presence::announce(&arguments.instance, "persist", &build) {
+        Ok(presence) => Some(presence),
+        Err(error) => {
+            ::log::warn!("cannot tell the other processes of its build: {error}");
+            None
+        }
+    };
     match Follower::new(&options, &stop).run() {
         Ok(end) => {
             ::log::info!("ended: {end:?}");

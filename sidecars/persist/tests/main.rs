@@ -120,7 +120,10 @@ fn what_was_lost_is_a_row() {
         journal.publish(&record, &mut persist);
     }
     journal.drained();
+    let alive = rings::processes(&journal.instance);
+    assert!(alive.iter().any(|one| one.name == "persist" && one.build.starts_with("shrike ")));
     persist.kill();
+    assert!(rings::processes(&journal.instance).is_empty(), "told while it lives");
     // The host loses its shared memory.
     journal.vanish();
     journal.continue_with(1024);

@@ -201,6 +201,8 @@ pub(crate) fn check_rows(database: &Database, model: &Model) {
     assert_eq!(count("SELECT count(*) FROM market_data") as u64, model.minutes);
     assert_eq!(count("SELECT count(*) FROM state_changes") as u64, model.states);
     assert_eq!(count("SELECT count(*) FROM commands") as u64, model.commands);
+    assert_eq!(count("SELECT count(*) FROM limit_changes") as u64, model.limits);
+    assert_eq!(count("SELECT count(*) FROM kill_changes") as u64, model.kills);
     let refused = "SELECT CAST(coalesce(sum(refused_count), 0) AS BIGINT) FROM refusals";
     assert_eq!(count(refused), model.refused);
     assert_eq!(count("SELECT count(*) FROM journal_gaps"), 0);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CommandRow, Cursor, Day, Fill, Gap, Minute, Order, Position, PositionRow, Refusal, StateRow,
+    CommandRow, Cursor, Day, Fill, Gap, KillRow, LimitRow, Minute, Order, Position, PositionRow,
+    Refusal, StateRow,
 };
 
 /// What the tables remember at the start.
@@ -60,6 +61,10 @@ pub struct Batch {
     pub states: Vec<StateRow>,
     /// Commands.
     pub commands: Vec<CommandRow>,
+    /// Changes of limits.
+    pub limits: Vec<LimitRow>,
+    /// The kill switch.
+    pub kills: Vec<KillRow>,
     /// Refusals, counted.
     pub refusals: Vec<Refusal>,
     /// What is missing.

@@ -1,9 +1,6 @@
-//! Rows that need no memory: fills, minutes, state changes, commands, refusals, gaps, the cursor.
+//! Rows that need no memory: fills, minutes, state changes, refusals, gaps, the cursor.
 
-use schema::{
-    Bar, BootEpoch, Command, CommandKind, CommandResult, ExecutionReport, Notional, Reject,
-    StateChange,
-};
+use schema::{Bar, BootEpoch, ExecutionReport, Notional, Reject, StateChange};
 
 use super::table::{Conflict, Fields, Row, Stored, Table};
 use crate::value::{Kind, Micros, Value};
@@ -186,101 +183,6 @@ impl Row for Refusal {
             self.reason.as_str().into(),
             self.count.into(),
         ]
-    }
-}
-
-/// A command and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandRow {
-    /// Nonce in hexadecimal.
-    pub nonce: String,
-    /// What was asked.
-    pub kind: CommandKind,
-    /// One symbol, or none for all.
-    pub symbol: Option<String>,
-    /// Who asked.
-    pub uid: i64,
-    /// When it was written.
-    pub sent_at: Micros,
-    /// When it first arrived.
-    pub received_at: Micros,
-    /// How often it arrived.
-    pub times: i64,
-    /// Answer to the first arrival.
-    pub result: Option<CommandResult>,
-    /// When it was answered.
-    pub answered_at: Option<Micros>,
-}
-
-/// The text of a nonce.
-pub fn nonce_text(nonce: u64) -> String {
-    format!("{nonce:016x}")
-}
-
-impl CommandRow {
-    /// As it arrives.
-    pub fn arrived(command: &Command, symbol: Option<String>, at: Micros) -> Self {
-        Self {
-            nonce: nonce_text(command.nonce),
-            kind: command.kind,
-            symbol,
-            uid: i64::from(command.uid),
-            sent_at: command.sent_at.into(),
-            received_at: at,
-            times: 0,
-            result: None,
-            answered_at: None,
-        }
-    }
-}
-
-impl Row for CommandRow {
-    const TABLE: &'static Table = &Table {
-        name: "commands",
-        columns: &[
-            ("nonce", Kind::Text),
-            ("kind", Kind::Text),
-            ("symbol", Kind::Text),
-            ("uid", Kind::Int),
-            ("sent_at", Kind::Time),
-            ("received_at", Kind::Time),
-            ("times", Kind::Int),
-            ("result", Kind::Text),
-            ("answered_at", Kind::Time),
-        ],
-        key: &["nonce"],
-        conflict: Conflict::Replace,
-        has_updated_at: false,
-    };
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.nonce.as_str().into(),
-            self.kind.as_str().into(),
-            Value::or_null(self.symbol.as_deref()),
-            self.uid.into(),
-            self.sent_at.into(),
-            self.received_at.into(),
-            self.times.into(),
-            Value::or_null(self.result.map(CommandResult::as_str)),
-            Value::or_null(self.answered_at),
-        ]
-    }
-}
-
-impl Stored for CommandRow {
-    fn read(f: &mut Fields) -> Option<Self> {
-        Some(Self {
-            nonce: f.text()?,
-            kind: f.word(CommandKind::from_wire)?,
-            symbol: f.text_or_null()?,
-            uid: f.int()?,
-            sent_at: f.time()?,
-            received_at: f.time()?,
-            times: f.int()?,
-            result: f.text_or_null()?.and_then(|text| CommandResult::from_wire(text.as_bytes())),
-            answered_at: f.time_or_null()?,
-        })
     }
 }
 

@@ -10,8 +10,8 @@ use schema::{
 };
 
 use super::{
-    Batch, CommandRow, Cursor, Day, Gap, Known, Memory, Minute, Order, Position, PositionRow,
-    Refusal, Run, StateRow, Wants, nonce_text, order_id,
+    Batch, CommandRow, Cursor, Day, Gap, KillRow, Known, LimitRow, Memory, Minute, Order, Position,
+    PositionRow, Refusal, Run, StateRow, Wants, nonce_text, order_id,
 };
 use crate::value::Micros;
 
@@ -226,6 +226,21 @@ impl Core {
                 }
                 Ok(())
             }
+            Event::Limit(change) => {
+                let symbol = if change.limit.is_of_symbol() {
+                    Some(self.symbol(change.symbol)?)
+                } else {
+                    None
+                };
+                let journal_id = self.cursor.journal_id;
+                self.batch.limits.push(LimitRow { journal_id, seq, symbol, change: *change });
+                Ok(())
+            }
+            Event::Kill(change) => {
+                let journal_id = self.cursor.journal_id;
+                self.batch.kills.push(KillRow { journal_id, seq, change: *change });
+                Ok(())
+            }
             // Inputs that leave no row of their own; a changed order is reported as amended, and a
             // fast fill notice is followed by its report, which alone has the fee.
             Event::BookTicker(_)
@@ -242,8 +257,6 @@ impl Core {
             | Event::CancelAlgo(..)
             | Event::Difference(_)
             | Event::Quarantine(_)
-            | Event::Limit(_)
-            | Event::Kill(_)
             | Event::Taken(_) => Ok(()),
         }
     }

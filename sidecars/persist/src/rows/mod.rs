@@ -6,6 +6,7 @@
 //! on the same tables goes on exactly where another one died, and its memory stays small.
 
 mod batch;
+mod control;
 mod day;
 mod fact;
 mod machine;
@@ -14,8 +15,9 @@ mod position;
 mod table;
 
 pub use batch::{Batch, Known, Memory, Wants};
+pub use control::{CommandRow, KillRow, LimitRow, limit_e8, nonce_text};
 pub use day::{Day, RETURNS_MIN};
-pub use fact::{CommandRow, Cursor, Fill, Gap, Minute, Refusal, Run, StateRow, nonce_text};
+pub use fact::{Cursor, Fill, Gap, Minute, Refusal, Run, StateRow};
 pub use machine::Core;
 pub use order::{Order, Trade, order_id};
 pub use position::{PENDING_US, Pending, Position, PositionFill, PositionRow};

@@ -32,10 +32,10 @@ macro_rules! migrations {
 
 /// For PostgreSQL.
 pub const POSTGRES_MIGRATIONS: &[Migration] =
-    migrations!("postgres": 1 "record", 2 "orders", 3 "audit", 4 "cursor");
+    migrations!("postgres": 1 "record", 2 "orders", 3 "audit", 4 "cursor", 5 "control");
 /// For SQLite.
 pub const SQLITE_MIGRATIONS: &[Migration] =
-    migrations!("sqlite": 1 "record", 2 "orders", 3 "audit", 4 "cursor");
+    migrations!("sqlite": 1 "record", 2 "orders", 3 "audit", 4 "cursor", 5 "control");
 
 const CREATE: &str = "CREATE TABLE schema_migrations (
     version INTEGER PRIMARY KEY,

@@ -191,6 +191,8 @@ impl Store {
         self.upsert(&batch.days)?;
         self.upsert(&batch.states)?;
         self.upsert(&batch.commands)?;
+        self.upsert(&batch.limits)?;
+        self.upsert(&batch.kills)?;
         self.upsert(&batch.refusals)?;
         self.upsert(&batch.gaps)?;
         self.upsert(std::slice::from_ref(&batch.cursor))

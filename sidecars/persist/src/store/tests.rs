@@ -21,6 +21,8 @@ const DUMPS: &[(&str, &str)] = &[
     ("performance_metrics", "date"),
     ("state_changes", "seq"),
     ("commands", "nonce"),
+    ("limit_changes", "seq"),
+    ("kill_changes", "seq"),
     ("refusals", "minute, symbol, reason"),
     ("journal_gaps", "first_seq"),
     ("persist_cursor", "id"),
@@ -73,7 +75,7 @@ fn dump(store: &mut Store) -> String {
 
 fn columns(table: &str) -> Vec<&'static str> {
     use crate::rows::*;
-    let tables: [&Table; 12] = [
+    let tables: [&Table; 14] = [
         Order::TABLE,
         Trade::TABLE,
         Fill::TABLE,
@@ -83,6 +85,8 @@ fn columns(table: &str) -> Vec<&'static str> {
         Day::TABLE,
         StateRow::TABLE,
         CommandRow::TABLE,
+        LimitRow::TABLE,
+        KillRow::TABLE,
         Refusal::TABLE,
         Gap::TABLE,
         Cursor::TABLE,
@@ -122,6 +126,8 @@ fn check_model(store: &mut Store, model: &crate::testing::Model) {
     assert_eq!(count(store, "SELECT count(*) FROM market_data") as u64, model.minutes);
     assert_eq!(count(store, "SELECT count(*) FROM state_changes") as u64, model.states);
     assert_eq!(count(store, "SELECT count(*) FROM commands") as u64, model.commands);
+    assert_eq!(count(store, "SELECT count(*) FROM limit_changes") as u64, model.limits);
+    assert_eq!(count(store, "SELECT count(*) FROM kill_changes") as u64, model.kills);
     let refused = "SELECT coalesce(sum(refused_count), 0) FROM refusals";
     assert_eq!(count(store, refused), model.refused);
     assert_eq!(count(store, "SELECT count(*) FROM journal_gaps"), 0);

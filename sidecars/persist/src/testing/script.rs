@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use schema::{
     BalanceDelta, Bar, BootEpoch, ClientOrderId, Command, CommandAnswer, CommandKind,
-    CommandResult, Decision, Event, ExecType, ExecutionReport, MonoNs, NewOrder, Notional,
-    OrderReply, OrderStatus, OrderType, PositionDelta, Price, Qty, Record, Reject, RequestId,
-    RunInfo, SCALE, Side, StateChange, StateReason, StrategyId, SymbolId, SymbolName, TimeInForce,
-    TradeId, TradingState, VenueOrderId, WallNs,
+    CommandResult, Decision, Event, ExecType, ExecutionReport, KillChange, KillTrigger,
+    LimitChange, LimitKind, MonoNs, NewLimit, NewOrder, Notional, OrderReply, OrderStatus,
+    OrderType, PositionDelta, Price, Qty, Reason, Record, Reject, RequestId, RunInfo, SCALE, Side,
+    StateChange, StateReason, StrategyId, SymbolId, SymbolName, TimeInForce, TradeId, TradingState,
+    VenueOrderId, WallNs,
 };
 
 /// Wall clock of the first record: 2026-11-22 23:50 UTC, ten minutes before a new day.
@@ -69,6 +70,10 @@ pub struct Model {
     pub refused: i64,
     /// Commands with different nonces.
     pub commands: u64,
+    /// Changes of limits.
+    pub limits: u64,
+    /// Kills.
+    pub kills: u64,
 }
 
 struct Working {
@@ -323,15 +328,50 @@ impl Script {
         self.put(Event::Refused(order, Reject::StaleBook));
     }
 
+    /// A command, sent twice: a halt, a limit or the kill switch, in turn.
     fn command(&mut self) {
         self.nonce += 1;
         self.model.commands += 1;
-        let command = Command::plain(self.nonce, CommandKind::Halt, self.wall(), 1000);
+        let (wall, nonce, uid) = (self.wall(), self.nonce, 1000);
+        let mut command = Command::plain(nonce, CommandKind::Halt, wall, uid);
+        let mut effect = None;
+        match nonce % 3 {
+            0 => {}
+            1 => {
+                let limit = LimitKind::ALL[nonce as usize % LimitKind::ALL.len()];
+                let symbol = if limit.is_of_symbol() { self.symbol() } else { SymbolId::NONE };
+                let new = if nonce % 2 == 0 { NewLimit::Value(5) } else { NewLimit::File };
+                command.kind = CommandKind::SetLimit;
+                command.limit = Some((limit, new));
+                (command.symbol, command.reason) = (symbol, Reason::new("news at noon"));
+                let (from, to, version) = (7 * SCALE, 5, self.model.limits + 1);
+                self.model.limits = version;
+                effect = Some(Event::Limit(LimitChange {
+                    limit,
+                    symbol,
+                    from,
+                    to,
+                    version,
+                    nonce,
+                    uid,
+                    wall,
+                }));
+            }
+            _ => {
+                let trigger = KillTrigger::Person;
+                command.kind = CommandKind::Kill;
+                command.trigger = Some(trigger);
+                self.model.kills += 1;
+                let is_on = true;
+                effect = Some(Event::Kill(KillChange { is_on, trigger, uid, nonce, wall }));
+            }
+        }
         let answer = |result| {
             Event::Answer(CommandAnswer { nonce: command.nonce, kind: command.kind, result })
         };
         self.put(Event::Command(command));
         self.put(answer(CommandResult::Accepted));
+        effect.into_iter().for_each(|event| self.put(event));
         self.put(Event::Command(command));
         self.put(answer(CommandResult::Duplicate));
     }
