@@ -50,7 +50,13 @@ impl KeyRing {
                 secret: hmac::Key::new(hmac::HMAC_SHA256, credentials.api_secret.as_bytes()),
                 public: pair.public_key().as_ref().to_vec(),
             };
+            let guard = Key {
+                account,
+                secret: hmac::Key::new(hmac::HMAC_SHA256, credentials.guard_api_secret.as_bytes()),
+                public: key.public.clone(),
+            };
             keys.insert(credentials.api_key.clone(), key);
+            keys.insert(credentials.guard_api_key.clone(), guard);
         }
         Ok(Self { keys })
     }
@@ -185,6 +191,26 @@ mod tests {
         check(&query, NOW - 999, Ok(Scheme::Hmac));
         check(&query, NOW - 1_000, Err(-1021));
         check("recvWindow=60001&timestamp=1&signature=aa", NOW, Err(-1131));
+    }
+
+    #[test]
+    fn a_second_key_of_an_account_signs_with_its_own_secret() {
+        let keys = Credentials::generate("a", 1, 0);
+        let ring = KeyRing::new(core::slice::from_ref(&keys)).expect("key ring");
+        let signed = |secret: &str| {
+            let query = format!("recvWindow=5000&timestamp={NOW}");
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            let tag = hmac::sign(&key, query.as_bytes());
+            let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            Params::from_http(&format!("{query}&signature={hex}"), "")
+        };
+        let account = |key: &str, secret: &str| {
+            let seen = ring.verify(Some(key), &signed(secret), NOW);
+            seen.map(|(account, _)| account).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(account(&keys.guard_api_key, &keys.guard_api_secret), Ok(0));
+        assert_eq!(account(&keys.guard_api_key, &keys.api_secret), Err(-1022));
+        assert_eq!(account(&keys.api_key, &keys.guard_api_secret), Err(-1022));
     }
 
     #[test]

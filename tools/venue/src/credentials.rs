@@ -1,4 +1,5 @@
-//! Keys of an account: API key, HMAC secret and Ed25519 key pair, made from a seed.
+//! Keys of an account: API key, HMAC secret and Ed25519 key pair, made from a seed; and a second
+//! key of the same account for a risk manager that shares nothing with the one it watches.
 //!
 //! On production a key has one type; here one API key takes HMAC and Ed25519 signatures alike, so
 //! that a client needs one account for REST by HMAC and `session.logon` by Ed25519.
@@ -22,6 +23,10 @@ pub struct Credentials {
     pub ed25519_pem: String,
     /// The same key as its 32 secret bytes.
     pub(crate) ed25519_seed: [u8; 32],
+    /// A second API key of the account, 64 characters; it takes HMAC signatures.
+    pub guard_api_key: String,
+    /// Its secret.
+    pub guard_api_secret: String,
 }
 
 /// PKCS#8 v1 header of an Ed25519 key (RFC 8410); the 32 secret bytes follow.
@@ -48,17 +53,22 @@ impl Credentials {
                 "-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
             ),
             ed25519_seed,
+            guard_api_key: random_text(&mut random, KEY_CHARS),
+            guard_api_secret: random_text(&mut random, KEY_CHARS),
         }
     }
 
-    /// Writes `api_key`, `api_secret` and `ed25519.pem` into `dir`, readable by the owner alone.
+    /// Writes `api_key`, `api_secret`, `ed25519.pem`, `guard_api_key` and `guard_api_secret` into
+    /// `dir`, readable by the owner alone.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
         write_private(&dir.join("api_key"), &self.api_key)?;
         write_private(&dir.join("api_secret"), &self.api_secret)?;
-        write_private(&dir.join("ed25519.pem"), &self.ed25519_pem)
+        write_private(&dir.join("ed25519.pem"), &self.ed25519_pem)?;
+        write_private(&dir.join("guard_api_key"), &self.guard_api_key)?;
+        write_private(&dir.join("guard_api_secret"), &self.guard_api_secret)
     }
 }
 
@@ -118,7 +128,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let keys = Credentials::generate("a", 7, 0);
         keys.write(dir.path()).expect("written");
-        for name in ["api_key", "api_secret", "ed25519.pem"] {
+        for name in ["api_key", "api_secret", "ed25519.pem", "guard_api_key", "guard_api_secret"] {
             let mode = std::fs::metadata(dir.path().join(name)).expect(name).permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
