@@ -24,6 +24,7 @@ mod gates;
 mod header;
 mod instance;
 pub mod journal;
+pub mod latch;
 pub mod latest;
 mod lock;
 mod mailbox;
