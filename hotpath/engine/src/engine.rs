@@ -6,8 +6,8 @@
 //! at the next input.
 
 use schema::{
-    Counter, Counters, Event, Notional, Price, Qty, SYMBOLS_MAX, SignalParams, StateReason,
-    SymbolId, SymbolName, TradeId, TradingState, Verdict,
+    Counter, Counters, Event, KillTrigger, Notional, Price, Qty, SYMBOLS_MAX, SignalParams,
+    StateReason, SymbolId, SymbolName, TradeId, TradingState, Verdict,
 };
 use schema::{Link, MonoNs, NewOrder};
 
@@ -27,6 +27,7 @@ mod answers;
 mod commands;
 mod gate;
 mod headroom;
+mod kill;
 mod market;
 mod outcome;
 mod planted_working;
@@ -96,6 +97,8 @@ struct Symbol {
     orders: u64,
     fills: u64,
     external_fills: u64,
+    /// Slices that were tried since the kill switch was pressed.
+    kill_slices: u32,
 }
 
 /// Counts since the start.
@@ -121,7 +124,12 @@ pub struct Engine {
     causes: Causes,
     /// Stopped until a person resumes, and why.
     halted: Option<StateReason>,
-    is_killed: bool,
+    /// The kill switch is pressed, and what pressed it.
+    killed: Option<KillTrigger>,
+    /// Verdicts given until then do not press it: a person has released it since.
+    dismissed_verdict_ns: u64,
+    /// A person lets it trade; without, it stays halted after the start.
+    is_enabled: bool,
     is_stopping: bool,
     /// Symbol being flattened, or [`SymbolId::NONE`] for all.
     flattening: Option<SymbolId>,
@@ -202,6 +210,7 @@ impl Engine {
             stop_retry_at: MonoNs(0),
             last_order: None,
             muted_until: MonoNs(0),
+            kill_slices: 0,
             venue_qty: None,
             diverged_at: None,
             pending_qty: None,
@@ -222,9 +231,11 @@ impl Engine {
             reason: StateReason::Boot,
             causes: Causes::default(),
             halted: None,
-            is_killed: false,
+            killed: config.is_killed.then_some(KillTrigger::Latch),
+            dismissed_verdict_ns: 0,
+            is_enabled: config.is_enabled,
             is_stopping: false,
-            flattening: None,
+            flattening: config.is_killed.then_some(SymbolId::NONE),
             is_reconciled: false,
             is_reconcile_asked: false,
             wallet_doubted_at: None,

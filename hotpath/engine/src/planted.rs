@@ -31,6 +31,7 @@ bugs! {
     GapUnnoticed "a gap in the diffs of a book is not noticed",
     EmptyBelieved "an empty position told once is believed",
     KillLate "the kill switch is heeded half a second late",
+    KillForgetsStops "the kill switch leaves conditional orders where they are",
     BanIgnored "a ban of the venue is not heeded",
     UserLossIgnored "the loss of the user stream is no loss of truth",
     JumpIgnored "a jump of our clock is no loss of truth",

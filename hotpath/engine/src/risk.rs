@@ -288,7 +288,7 @@ fn value_price(view: &View<'_>, order: &NewOrder) -> Option<Price> {
 fn trading_state(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
     let is_fine = match view.state {
         TradingState::Armed => true,
-        TradingState::Reducing => order.reduce_only,
+        TradingState::Reducing | TradingState::Killed => order.reduce_only,
         _ => false,
     };
     require(is_fine, Reject::TradingState)

@@ -1,6 +1,8 @@
 //! Commands: each nonce acts once.
 
-use schema::{Command, CommandAnswer, CommandKind, CommandResult, Event, StateReason, SymbolId};
+use schema::{
+    Command, CommandAnswer, CommandKind, CommandResult, Event, KillTrigger, StateReason, SymbolId,
+};
 
 use super::Engine;
 use crate::input::Now;
@@ -46,25 +48,26 @@ impl Engine {
         } else if age_ns > self.config.timing.command_age_ns_max {
             CommandResult::Refused
         } else {
-            self.obey(command)
+            self.obey(now, command, out)
         };
         let answer = CommandAnswer { nonce: command.nonce, kind: command.kind, result };
         out.record(&Event::Answer(answer));
     }
 
-    fn obey(&mut self, command: &Command) -> CommandResult {
+    fn obey(&mut self, now: Now, command: &Command, out: &mut Outbox) -> CommandResult {
         match command.kind {
-            CommandKind::Halt if self.is_killed => return CommandResult::Refused,
+            CommandKind::Halt if self.killed.is_some() => return CommandResult::Refused,
             CommandKind::Halt => {
                 self.flattening = None;
                 self.halted = Some(StateReason::Command);
             }
-            CommandKind::Resume if self.is_killed || self.is_stopping => {
+            CommandKind::Resume if self.killed.is_some() || self.is_stopping => {
                 return CommandResult::Refused;
             }
             CommandKind::Resume => {
                 self.flattening = None;
                 self.halted = None;
+                self.is_enabled = true;
                 self.venue_rejects_in_a_row = 0;
                 self.causes.lower(StateReason::LossLimit);
                 self.is_reconciled = false;
@@ -74,7 +77,7 @@ impl Engine {
                 }
             }
             // Before the first reconciliation nobody knows what there is to close.
-            CommandKind::Flatten if self.is_killed || self.day_equity.is_none() => {
+            CommandKind::Flatten if self.killed.is_some() || self.day_equity.is_none() => {
                 return CommandResult::Refused;
             }
             CommandKind::Flatten => {
@@ -96,14 +99,22 @@ impl Engine {
                 }
             }
             CommandKind::Stop => {
-                self.flattening = None;
+                if self.killed.is_none() {
+                    self.flattening = None;
+                }
                 self.is_stopping = true;
                 self.want_cancels(SymbolId::NONE, |order| !order.is_external);
             }
             CommandKind::Reconcile => self.is_reconcile_asked = true,
-            CommandKind::Kill | CommandKind::Unkill | CommandKind::SetLimit => {
+            CommandKind::Kill => {
+                let trigger = command.trigger.unwrap_or(KillTrigger::Person);
+                self.press_kill(now, trigger, command.uid, command.nonce, out);
+            }
+            CommandKind::Unkill if self.killed.is_none() || self.is_killed_by_guard(now) => {
                 return CommandResult::Refused;
             }
+            CommandKind::Unkill => self.release_kill(now, command.uid, command.nonce, out),
+            CommandKind::SetLimit => return CommandResult::Refused,
         }
         CommandResult::Accepted
     }

@@ -209,6 +209,9 @@ impl Engine {
 
     /// Sends what must go out whatever the strategy thinks: cancels first.
     pub(super) fn pump(&mut self, now: Now, out: &mut Outbox) {
+        if self.killed.is_some() {
+            self.go_on_killing();
+        }
         if self.has_cancels_wanted {
             self.pump_cancels(now, out);
         }
@@ -384,7 +387,7 @@ impl Engine {
 
     /// Sends one slice that closes what is held of a symbol, if one may go out now.
     pub(super) fn close(&mut self, now: Now, index: usize, out: &mut Outbox) {
-        let may_send = self.state == TradingState::Reducing
+        let may_send = matches!(self.state, TradingState::Reducing | TradingState::Killed)
             || self.state == TradingState::Armed && self.symbols[index].is_to_close;
         let is_free = now.mono >= self.symbols[index].muted_until
             && now.mono >= self.orders_banned_until
@@ -392,6 +395,7 @@ impl Engine {
         if may_send && is_free {
             let order = self.flatten_order(now, index);
             self.send_order(now, &order, out);
+            self.symbols[index].kill_slices += u32::from(self.killed.is_some());
         }
     }
 
@@ -410,7 +414,11 @@ impl Engine {
         let reach_ppm = limits.price_collar_ppm / FLATTEN_REACH_DIVISOR * side.sign();
         let reached = i128::from(best.units()) * i128::from(1_000_000 + reach_ppm) / 1_000_000;
         let price = Price::from_units(reached as i64).round_down(rules.tick);
-        let is_limit = is_trusted && market.mid().is_some() && price.units() > 0;
+        // What a limit did not close, because it was refused or missed the market, a market order
+        // may: a kill ends flat.
+        let is_markets_turn = self.symbols[index].kill_slices % 2 == 1;
+        let is_limit =
+            is_trusted && market.mid().is_some() && price.units() > 0 && !is_markets_turn;
         let price = if is_limit { price } else { Price::ZERO };
         let (step, most) = match is_limit {
             true => (rules.step, rules.qty_max),

@@ -82,6 +82,10 @@ impl Causes {
         let all = TRUTH.into_iter().chain(PASSING).chain([StateReason::LossLimit]);
         all.into_iter().find(|reason| self.has(*reason))
     }
+    /// All of them: bit `1 << reason` for each.
+    pub(super) const fn bits(self) -> u32 {
+        self.set
+    }
     /// Whether account truth is needed.
     pub(super) fn need_truth(self) -> bool {
         TRUTH.into_iter().any(|reason| self.has(reason))
@@ -212,11 +216,6 @@ impl Engine {
         });
         self.causes.set(StateReason::BuildMismatch, !self.are_builds_one);
         self.causes.set(StateReason::Verdict, self.config.require_verdict && !is_verdict_fine);
-        self.is_killed |= self.verdict.is_some_and(|verdict| {
-            let is_late =
-                planted(Bug::KillLate) && now.mono.since(MonoNs(verdict.mono_ns)) < 500_000_000;
-            verdict.killed != 0 && !is_late
-        });
         let level = if self.causes.has(StateReason::JournalPressure) {
             RELIEF_SIXTEENTHS
         } else {
@@ -237,8 +236,8 @@ impl Engine {
     /// The state that follows from what is known, and why.
     fn derive(&self) -> (TradingState, StateReason) {
         let can_talk = self.links[Link::User as usize] && self.links[Link::Order as usize];
-        if self.is_killed {
-            (TradingState::Killed, StateReason::Verdict)
+        if self.killed.is_some() {
+            (TradingState::Killed, StateReason::Kill)
         } else if self.is_stopping {
             (TradingState::Halted, StateReason::Stopping)
         } else if let Some(reason) = self.halted {
@@ -252,6 +251,8 @@ impl Engine {
                 true => (waits, StateReason::Boot),
                 false => (TradingState::Reconciling, StateReason::Command),
             }
+        } else if !self.is_enabled {
+            (TradingState::Halted, StateReason::NotEnabled)
         } else if self.flattening.is_some() {
             (TradingState::Reducing, StateReason::Command)
         } else if let Some(reason) = self.causes.first() {
@@ -265,9 +266,23 @@ impl Engine {
         }
     }
 
+    /// Everything that keeps it from adding risk: bit `1 << reason` for each.
+    pub(super) fn all_causes(&self) -> u64 {
+        let own = [
+            (self.killed.is_some(), StateReason::Kill),
+            (self.is_stopping, StateReason::Stopping),
+            (!self.is_enabled, StateReason::NotEnabled),
+            (self.flattening.is_some(), StateReason::Command),
+        ];
+        let own = own.into_iter().filter(|(is_there, _)| *is_there).map(|(_, reason)| reason);
+        let all = own.chain(self.halted);
+        all.fold(u64::from(self.causes.bits()), |set, reason| set | u64::from(bit(reason)))
+    }
+
     /// Derives the state and acts on its change.
     pub(super) fn settle(&mut self, now: Now, out: &mut Outbox) {
         self.find_causes(now);
+        self.heed_kill_of_guard(now, out);
         let (state, reason) = self.derive();
         if state == self.state && reason == self.reason {
             return;
@@ -281,7 +296,7 @@ impl Engine {
         let leaves_armed = self.state == TradingState::Armed && state != TradingState::Armed;
         self.state = state;
         self.reason = reason;
-        if leaves_armed || state == TradingState::Killed {
+        if leaves_armed {
             // A resting order that adds risk is a decision made on what is no longer true.
             self.want_cancels(SymbolId::NONE, |order| !order.is_external && !order.reduce_only);
         }

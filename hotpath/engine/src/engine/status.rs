@@ -13,6 +13,9 @@ impl Engine {
         let limits = &self.config.limits;
         status.trading_state = self.state as u64;
         status.state_reason = self.reason as u64;
+        status.state_causes = self.all_causes();
+        status.kill_trigger = self.killed.map_or(0, |trigger| trigger as u64);
+        status.day_equity = self.day_equity.map_or(0, Notional::units);
         status.wallet_balance = self.wallet.units();
         status.equity = exposure.equity.units();
         status.wallet_at_start = self.wallet_at_start.units();

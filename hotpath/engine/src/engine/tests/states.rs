@@ -422,9 +422,9 @@ fn the_verdict_is_demanded_when_configured_and_killing_latches() {
     rig.live(3_100);
     state(&rig, Reducing, StateReason::Verdict);
     rig.apply(&Input::Verdict(&Verdict { killed: 1, ..verdict }));
-    state(&rig, Killed, StateReason::Verdict);
+    state(&rig, Killed, StateReason::Kill);
     rig.apply(&Input::Verdict(&Verdict { sequence: 2, ..verdict }));
-    state(&rig, Killed, StateReason::Verdict);
+    state(&rig, Killed, StateReason::Kill);
 }
 
 #[test]
