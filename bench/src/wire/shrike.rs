@@ -80,6 +80,8 @@ fn adapt(config: &mut DocumentMut, cores: usize) {
     config["strategy"] = toml_edit::Item::Table(strategy);
     config["limits"]["messages_10s_max"] = value(1_000_000);
     config["limits"]["messages_1m_max"] = value(1_000_000);
+    config["limits"]["repeated_window_ms"] = value(0);
+    config["limits"]["order_to_trade_from"] = value(1_000_000);
     config["stop"]["flatten_on_stop"] = value(false);
     config["loop"]["wait"] = value("busy");
     if cores >= 2 {

@@ -287,7 +287,7 @@ fn engine_config(config: &Config, listed: &[Listed], identity: Identity) -> engi
         params: config.params,
         epoch: BootEpoch(identity.boot_epoch),
         require_verdict: config.require_verdict,
-        is_enabled: true,
+        is_enabled: config.is_enabled,
         is_killed: false,
         safety: config.safety,
     }

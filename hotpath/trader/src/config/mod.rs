@@ -13,10 +13,12 @@ use engine::{Limits, StrategyConfig, SymbolLimits, Timing};
 use schema::{SignalParams, SymbolName};
 
 pub mod keys;
+mod limits;
 mod links;
 mod read;
 mod reader;
 mod safety;
+mod switch;
 mod trading;
 mod venue;
 
@@ -172,6 +174,15 @@ pub struct Log {
     pub console_level: log::LevelFilter,
 }
 
+/// Where the kill switch is, for other processes too: whole paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switch {
+    /// The configuration file itself.
+    pub file: PathBuf,
+    /// The latch: while it is there, the switch is pressed.
+    pub latch: PathBuf,
+}
+
 /// What happens at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop {
@@ -212,6 +223,10 @@ pub struct Config {
     pub params: SignalParams,
     /// Whether risk may be added only under guard's fresh verdict.
     pub require_verdict: bool,
+    /// Whether it may trade as soon as it is reconciled, without a person's resume.
+    pub is_enabled: bool,
+    /// The kill switch.
+    pub switch: Switch,
     /// Hot loop.
     pub hot_loop: Loop,
     /// Logs.

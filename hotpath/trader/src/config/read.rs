@@ -2,10 +2,12 @@
 
 use toml_edit::{Document, Item, Value};
 
+use super::limits::limits;
 use super::links::links;
 use super::reader::{Mistake, Mistakes, Section, looks_like_a_secret, start};
 use super::safety::{dead_man, safety};
-use super::trading::{account, limits, params, strategy, symbols, timing};
+use super::switch::{enabled, switch, verdict};
+use super::trading::{account, params, strategy, symbols, timing};
 use super::venue::{Use, check, example};
 use super::*;
 
@@ -20,7 +22,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Mistake>> {
         }
     };
     secrets(document.as_table(), &mut out);
-    let config = whole(document.as_table(), &mut out);
+    let config = whole(Path::new(file), document.as_table(), &mut out);
     match config {
         Some(config) if out.is_empty() => Ok(config),
         _ => Err(out.finish()),
@@ -44,7 +46,7 @@ fn secrets(table: &toml_edit::Table, out: &mut Mistakes<'_>) {
     }
 }
 
-fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
+fn whole(file: &Path, table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
     let mut root = Section::root(table);
     let environment = environment(&mut root, out);
     // With an unknown environment the other checks go on against the widest one.
@@ -67,7 +69,12 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
     let timing = timing(root.table("timing", out), venue.as_ref(), reconcile_every_ns, out);
     let strategy = strategy(root.table("strategy", out), bounds_of, out);
     let params = params(root.table("signal", out), out);
-    let require_verdict = guard(root.table("guard", out), out);
+    let require_verdict = verdict(root.table("guard", out), out);
+    let switch = switch(file, root.table("kill", out), out);
+    let is_enabled = enabled(root.table("start", out), bounds_of, out);
+    // Other processes' own: guard and the command for people read and check them.
+    root.leave("alert");
+    root.leave("release");
     let hot_loop = hot_loop(root.table("loop", out), out);
     let log = log(root.table("log", out), out);
     let journal = capacity(root.table("journal", out), 1 << 18, out);
@@ -89,6 +96,8 @@ fn whole(table: &toml_edit::Table, out: &mut Mistakes<'_>) -> Option<Config> {
         strategy: strategy?,
         params,
         require_verdict,
+        is_enabled,
+        switch,
         hot_loop,
         log: log?,
         journal_capacity_records: journal,
@@ -186,12 +195,6 @@ fn keys(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Keys {
     };
     s.finish(out);
     keys
-}
-
-fn guard(mut s: Section<'_>, out: &mut Mistakes<'_>) -> bool {
-    let required = s.flag("require_verdict", out).unwrap_or(false);
-    s.finish(out);
-    required
 }
 
 fn hot_loop(mut s: Section<'_>, out: &mut Mistakes<'_>) -> Loop {

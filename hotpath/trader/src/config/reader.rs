@@ -104,6 +104,10 @@ impl<'t> Section<'t> {
             |table: &'t Table| Section::of(key.to_owned(), start(table.span()), Some(table));
         tables.iter().map(section).collect()
     }
+    /// A key that is another process's to read.
+    pub(super) fn leave(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
     /// Where the value of a key stands; the table's header if it is missing.
     pub(super) fn place(&self, key: &str) -> usize {
         self.places.iter().find(|(k, _)| *k == key).map_or(self.at, |(_, at)| *at)
@@ -240,6 +244,17 @@ impl<'t> Section<'t> {
             return None;
         }
         Some(units)
+    }
+
+    /// For a table that is shared with another process, which checks the rest: reports only what is
+    /// a known key misspelt.
+    pub(super) fn finish_shared(self, out: &mut Mistakes<'_>) {
+        for (key, at, _) in self.entries().filter(|(key, ..)| !self.known.contains(key)) {
+            if let Some(known) = nearest(key, &self.known) {
+                let what = format!("{} is not a known key", self.path(key));
+                out.add(at, what, format!("did you mean {known}?"));
+            }
+        }
     }
 
     /// Reports keys nobody asked for, with the nearest known one.

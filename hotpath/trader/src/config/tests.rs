@@ -245,6 +245,42 @@ const CASES: &[Case] = &[
         "use at least 60000",
     ),
     case("[loop]", "[links]\nmax_age_s = 90000\n[loop]", "f:32:13", "out of range", "1 to 86000"),
+    // Limits.
+    case(
+        "open_orders_max = 4",
+        "drawdown_ppm_max = 100001",
+        "f:25:20",
+        "limits.drawdown_ppm_max = 100001 is out of range",
+        "1000 to 100000",
+    ),
+    case(
+        "open_orders_max = 4",
+        "repeated_window_ms = 0",
+        "f:25:22",
+        "out of range",
+        "1000 to 3600000",
+    ),
+    case("open_orders_max = 4", "window_collar_s = 60", "f:25:1", "wrong unit", "window_collar_"),
+    case("open_orders_max = 4", "order_to_trade_max = 0", "f:25:22", "out of range", "1 to 10000"),
+    case(
+        "open_orders_max = 4",
+        "margin_ratio_ppm_max = 800001",
+        "f:25:24",
+        "out of range",
+        "to 800000",
+    ),
+    case("[limits]", "restricted = 1\n[limits]", "f:24:14", "is integer", "true or false"),
+    // What is shared with guard.
+    case(
+        "[loop]",
+        "[guard]\nrequire_verdit = true\n[loop]",
+        "f:32:1",
+        "guard.require_verdit is not a known key",
+        "require_verdict",
+    ),
+    case("[loop]", "[kill]\nstate_dri = \"x\"\n[loop]", "f:32:1", "kill.state_dri", "state_dir"),
+    case("[loop]", "[kill]\nstate_dir = \"\"\n[loop]", "f:32:13", "is empty", "leave the key out"),
+    case("[loop]", "[start]\nenable = true\n[loop]", "f:32:1", "start.enable", "enabled"),
     // Only what the environment allows.
     case(
         "name = \"test\"\ninterval_ms = 1000",
@@ -275,6 +311,77 @@ fn guards_are_on_unless_a_file_says_otherwise() {
     let config = parse("f", &GOOD.replacen("[loop]", off, 1)).expect("both may be off");
     assert!(!config.safety.require_dead_man && config.safety.require_clock);
     assert_eq!(config.safety.last_way_ns, 0);
+}
+
+#[test]
+fn limits_that_are_not_given_are_in_force_all_the_same() {
+    let limits = parse("f", GOOD).expect("the good file").limits;
+    assert_eq!(limits.drawdown_ppm_max, 100_000);
+    assert_eq!((limits.window_collar_ppm, limits.window_collar_ns), (30_000, 60_000_000_000));
+    assert_eq!((limits.repeated_orders_max, limits.repeated_window_ns), (100, 60_000_000_000));
+    assert_eq!((limits.order_to_trade_e2_max, limits.order_to_trade_from), (5_000, 500));
+    assert_eq!((limits.maintenance_ppm, limits.margin_ratio_ppm_max), (10_000, 500_000));
+    assert_eq!(limits.liquidation_distance_ppm_min, 30_000);
+    let given = "drawdown_ppm_max = 20000\nwindow_collar_ppm = 4000\nwindow_collar_ms = 5000\n\
+                 repeated_orders_max = 7\nrepeated_window_ms = 3000\norder_to_trade_max = 12\n\
+                 order_to_trade_from = 60\nmaintenance_ppm = 4000\n\
+                 margin_ratio_ppm_max = 300000\nliquidation_distance_ppm_min = 90000\n";
+    let text = GOOD.replace("open_orders_max = 4\n", given);
+    let limits = parse("f", &text).expect("all in range").limits;
+    assert_eq!(limits.drawdown_ppm_max, 20_000);
+    assert_eq!((limits.window_collar_ppm, limits.window_collar_ns), (4_000, 5_000_000_000));
+    assert_eq!((limits.repeated_orders_max, limits.repeated_window_ns), (7, 3_000_000_000));
+    assert_eq!((limits.order_to_trade_e2_max, limits.order_to_trade_from), (1_200, 60));
+    assert_eq!((limits.maintenance_ppm, limits.margin_ratio_ppm_max), (4_000, 300_000));
+    assert_eq!(limits.liquidation_distance_ppm_min, 90_000);
+}
+
+#[test]
+fn a_symbol_may_be_restricted() {
+    let is_restricted =
+        |text: &str| parse("f", text).expect("no mistake").symbols[0].limits.is_restricted;
+    assert!(!is_restricted(GOOD));
+    assert!(is_restricted(&GOOD.replace("[limits]", "restricted = true\n[limits]")));
+}
+
+#[test]
+fn the_latch_is_beside_the_file_or_where_the_file_says() {
+    let latch = |file: &str, text: &str| {
+        let switch = parse(file, text).expect("no mistake").switch;
+        assert!(switch.file.is_absolute() && switch.latch.is_absolute(), "{switch:?}");
+        switch.latch
+    };
+    assert_eq!(latch("/etc/shrike/x.toml", GOOD), Path::new("/etc/shrike/state/killed"));
+    let here = std::env::current_dir().expect("there is one");
+    assert_eq!(latch("x.toml", GOOD), here.join("state/killed"));
+    let elsewhere = |dir: &str| format!("{GOOD}[kill]\nstate_dir = \"{dir}\"\nslice_usdt = 5\n");
+    assert_eq!(latch("/etc/x.toml", &elsewhere("/var/lib/s")), Path::new("/var/lib/s/killed"));
+    assert_eq!(latch("/etc/x.toml", &elsewhere("s/t")), Path::new("/etc/s/t/killed"));
+}
+
+#[test]
+fn keys_of_other_processes_are_theirs_to_read() {
+    let text = format!(
+        "{GOOD}[guard]\nrequire_verdict = true\ninterval_ms = 7\napi_key_file = \"k\"\n\
+         var_99_max_usdt = 3\n[kill]\ntrader_ms = 1\nflat_ms = 2\n[[alert]]\nkind = \"slack\"\n\
+         [release]\nprobation_s = 1\n"
+    );
+    assert!(parse("f", &text).expect("none of it is the trader's").require_verdict);
+}
+
+#[test]
+fn real_money_waits_for_a_person_after_a_start() {
+    assert!(parse("f", GOOD).expect("paper").is_enabled);
+    let off = format!("{GOOD}[start]\nenabled = false\n");
+    assert!(!parse("f", &off).expect("paper").is_enabled);
+    let live = GOOD
+        .replace("environment = \"paper\"", "environment = \"staging\"")
+        .replace("demo-fapi.", "fapi.")
+        .replace("demo-fstream.", "fstream.")
+        .replace("testnet.binancefuture.com", "ws-fapi.binance.com");
+    assert!(!parse("f", &live).expect("staging").is_enabled);
+    let on = format!("{live}[start]\nenabled = true\n");
+    assert!(parse("f", &on).expect("staging").is_enabled);
 }
 
 #[test]
@@ -326,5 +433,7 @@ fn the_files_of_this_project_have_no_mistake_and_keep_their_bounds() {
         let config = load(&path).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
         assert_eq!(config.environment, environment);
         assert_eq!(config.instance, environment.name());
+        let is_money = matches!(environment, Environment::Staging | Environment::Production);
+        assert_eq!(config.is_enabled, !is_money, "{}", environment.name());
     }
 }

@@ -1,7 +1,7 @@
-//! The sections that bound what is traded: account, symbols, limits, time-outs, strategy, signal.
+//! The sections that say what is traded: account, symbols, time-outs, strategy, signal.
 
 use engine::strategy::{SettingError, SettingKind, SettingValue};
-use engine::{Limits, StrategyConfig, SymbolLimits, Timing};
+use engine::{StrategyConfig, SymbolLimits, Timing};
 use schema::{Notional, Qty, SCALE, SYMBOLS_MAX, SignalParams, SymbolName, parse_decimal};
 use toml_edit::Item;
 
@@ -10,13 +10,13 @@ use super::reader::{Mistakes, Section, decimal_text, nearest, other_unit, show, 
 use super::{Bounds, Environment, Symbol, Venue};
 
 /// Largest amount a limit may name: a million.
-const AMOUNT_MAX: i64 = 1_000_000 * SCALE;
+pub(super) const AMOUNT_MAX: i64 = 1_000_000 * SCALE;
 const MS_NS: u64 = 1_000_000;
 
 #[derive(Clone, Copy)]
 pub(super) struct Account {
-    capital: i64,
-    leverage_max: i64,
+    pub(super) capital: i64,
+    pub(super) leverage_max: i64,
     pub(super) leverage: u32,
     /// Between two reconciliations, ns; the session's own if not given.
     pub(super) reconcile_every_ns: Option<u64>,
@@ -81,6 +81,7 @@ pub(super) fn symbols(sections: Vec<Section<'_>>, out: &mut Mistakes<'_>) -> Vec
         let notional_max = required(notional_max, &s, "notional_max_usdt", "100", out);
         let position_max = s.decimal("position_max", 1..=AMOUNT_MAX, out);
         let position_max = required(position_max, &s, "position_max", "\"0.010\"", out);
+        let is_restricted = s.flag("restricted", out).unwrap_or(false);
         if let (Some(qty), Some(position)) = (qty_max, position_max)
             && qty > position
         {
@@ -92,7 +93,7 @@ pub(super) fn symbols(sections: Vec<Section<'_>>, out: &mut Mistakes<'_>) -> Vec
             (name, qty_max, notional_max, position_max)
         {
             let limits = SymbolLimits {
-                is_restricted: false,
+                is_restricted,
                 qty_max: Qty::from_units(qty),
                 notional_max: Notional::from_units(notional),
                 position_max: Qty::from_units(position),
@@ -125,65 +126,6 @@ fn symbol_name(
         out.add(at, "a symbol has 1 to 23 bytes", "write it like \"BTCUSDT\"");
     }
     name
-}
-
-pub(super) fn limits(
-    mut s: Section<'_>,
-    account: Option<Account>,
-    environment: Environment,
-    out: &mut Mistakes<'_>,
-) -> Option<Limits> {
-    let exposure = s.decimal("exposure_max_usdt", 1..=AMOUNT_MAX, out);
-    let price_collar_ppm = s.integer("price_collar_ppm", 1..=500_000, out).unwrap_or(5_000);
-    let open_orders = s.integer("open_orders_max", 1..=200, out).unwrap_or(8);
-    // The venue's own limits (PROTOCOL 6); the local venue of demo and bench may have others.
-    let (most_10s, most_1m) =
-        if environment == Environment::Demo { (1_000_000, 1_000_000) } else { (300, 1_200) };
-    let messages_10s = s.integer("messages_10s_max", 1..=most_10s, out).unwrap_or(150);
-    let messages_1m = s.integer("messages_1m_max", 1..=most_1m, out).unwrap_or(600);
-    let reserve = s.integer("messages_cancel_reserve", 0..=299, out).unwrap_or(30);
-    let ms = |s: &mut Section<'_>, key, default: i64, out: &mut Mistakes<'_>| {
-        s.integer(key, 1..=3_600_000, out).unwrap_or(default) as u64 * MS_NS
-    };
-    let book_age_ns_max = ms(&mut s, "book_age_ms_max", 2_000, out);
-    let feed_delay_ns_max = ms(&mut s, "feed_delay_ms_max", 2_000, out);
-    let mark_age_ns_max = ms(&mut s, "mark_age_ms_max", 5_000, out);
-    let duplicate_ms = s.integer("duplicate_window_ms", 0..=60_000, out).unwrap_or(0);
-    let daily_loss = s.decimal("daily_loss_max_usdt", 1..=AMOUNT_MAX, out);
-    let venue_rejects = s.integer("venue_rejects_max", 1..=1_000, out).unwrap_or(10);
-    if reserve >= messages_10s || reserve >= messages_1m {
-        let what = format!("limits.messages_cancel_reserve = {reserve} leaves nothing for orders");
-        let at = s.place("messages_cancel_reserve");
-        out.add(at, what, "use less than messages_10s_max and messages_1m_max");
-    }
-    if let (Some(loss), Some(account)) = (daily_loss, account)
-        && loss > account.capital
-    {
-        let what = "limits.daily_loss_max_usdt is above the capital";
-        let remedy = format!("use at most {}", show(account.capital));
-        out.add(s.place("daily_loss_max_usdt"), what, remedy);
-    }
-    s.finish(out);
-    let account = account?;
-    let exposure_default = account.capital.saturating_mul(account.leverage_max);
-    Some(Limits {
-        capital: Notional::from_units(account.capital),
-        exposure_max: Notional::from_units(exposure.unwrap_or(exposure_default)),
-        leverage_max_e2: account.leverage_max as u64 * 100,
-        price_collar_ppm,
-        open_orders_max: open_orders as u32,
-        messages_10s_max: messages_10s as u32,
-        messages_1m_max: messages_1m as u32,
-        messages_cancel_reserve: reserve as u32,
-        book_age_ns_max,
-        feed_delay_ns_max,
-        mark_age_ns_max,
-        duplicate_window_ns: duplicate_ms as u64 * MS_NS,
-        // A tenth of the capital a day unless told otherwise.
-        daily_loss_max: Notional::from_units(daily_loss.unwrap_or((account.capital / 10).max(1))),
-        venue_rejects_max: venue_rejects as u32,
-        ..Limits::LOOSE
-    })
 }
 
 /// `venue` and the pause between reconciliations bound what the engine may wait for.
