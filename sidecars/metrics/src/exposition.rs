@@ -7,11 +7,19 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 use prometheus::{Encoder, TextEncoder};
-use schema::{CONNECTIONS_PER_LINK, ConnectionStatus, Link, RunInfo, SCALE, Status, TradingState};
+use schema::{
+    CONNECTIONS_PER_LINK, ConnectionStatus, Link, PortfolioRisk, RunInfo, SCALE, Status,
+    TradingState, Verdict,
+};
+
+use rings::Process;
 
 use crate::follow::Counts;
 use crate::health::Health;
 use crate::latency::{BUCKETS_NS, Latency, SPANS};
+
+mod control;
+mod guard;
 
 /// All that a scrape shows.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +28,12 @@ pub struct Shown<'a> {
     pub status: Option<&'a Status>,
     /// Run information.
     pub info: Option<&'a RunInfo>,
+    /// guard's word, if a guard ever gave one.
+    pub verdict: Option<&'a Verdict>,
+    /// guard's numbers.
+    pub portfolio: Option<&'a PortfolioRisk>,
+    /// Living processes of the instance.
+    pub processes: &'a [Process],
     /// Histograms.
     pub latency: &'a Latency,
     /// Counts from the journal.
@@ -101,12 +115,19 @@ pub fn text(shown: Shown<'_>) -> prometheus::Result<String> {
     }
     latency(&mut families, shown.latency, shown.now_ns);
     journal(&mut families, shown.counts);
+    control::processes(&mut families, shown.processes);
+    guard::verdict(&mut families, shown.verdict, shown.now_ns);
+    if let Some(portfolio) = shown.portfolio {
+        guard::portfolio(&mut families, portfolio, shown.info, shown.now_ns);
+    }
     if let Some(status) = shown.status {
+        control::account(&mut families, status);
         trader(&mut families, status, shown.now_ns);
         links(&mut families, status, shown.now_ns);
         faults(&mut families, status);
         for (info, index) in shown.info.iter().flat_map(|info| info.symbols()).zip(0..) {
             symbol(&mut families, info.name.as_str(), status, index);
+            control::symbol(&mut families, info.name.as_str(), status, index);
         }
     }
     let mut out = Vec::new();
@@ -160,10 +181,6 @@ fn journal(families: &mut Families, counts: &Counts) {
     let help = "Journal records read here, by kind.";
     for (kind, count) in counts.kinds() {
         families.counter("shrike_journal_records_total", help, &[("kind", kind.as_str())], count);
-    }
-    let help = "Orders the engine refused, by reason.";
-    for (reject, count) in counts.refused() {
-        families.counter("shrike_refused_total", help, &[("reason", reject.as_str())], count);
     }
     let help = "Changes of the trading state, by reason.";
     for (reason, count) in counts.state_changes() {
@@ -331,56 +348,4 @@ fn symbol(families: &mut Families, name: &str, status: &Status, index: usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use schema::{SymbolInfo, SymbolName};
-
-    use super::*;
-    use crate::health::{Known, judge};
-
-    fn shown_text() -> String {
-        let mut status = Status { journal_capacity: 1, ticks: 7, ..Status::default() };
-        status.trading_state = TradingState::Armed as u64;
-        status.symbols[0].bid_price = 4_318_700_000_000;
-        let mut info = RunInfo { symbol_count: 1, ..RunInfo::default() };
-        let name = SymbolName::new(b"BTCUSDT").expect("a name");
-        info.symbols[0] = SymbolInfo { name, ..SymbolInfo::default() };
-        let latency = Latency::new().expect("constant bounds");
-        let known = Known {
-            status: Some(&status),
-            info: Some(&info),
-            turning: true,
-            persist_attached: true,
-        };
-        let health = judge(known, 0);
-        text(Shown {
-            status: Some(&status),
-            info: Some(&info),
-            latency: &latency,
-            counts: &Counts::default(),
-            health: &health,
-            now_ns: 0,
-        })
-        .expect("every family is encodable")
-    }
-
-    #[test]
-    fn every_line_is_a_shrike_metric() {
-        let text = shown_text();
-        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert!(samples.len() > 200, "only {} samples", samples.len());
-        assert!(samples.iter().all(|line| line.starts_with("shrike_")));
-        assert!(samples.contains(&"shrike_bid_price{symbol=\"BTCUSDT\"} 43187"));
-        assert!(samples.contains(&"shrike_ticks_total 7"));
-        assert!(samples.contains(&"shrike_trading_state{state=\"Armed\"} 1"));
-    }
-
-    #[test]
-    fn each_family_is_described_once() {
-        let text = shown_text();
-        let mut names: Vec<&str> = text.lines().filter(|l| l.starts_with("# TYPE")).collect();
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all);
-    }
-}
+mod tests;

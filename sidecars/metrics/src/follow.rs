@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rings::{Next, Ring, journal, latest};
+use rings::{Next, Process, Ring, journal, latest};
 use schema::{
-    Event, ExecType, Kind, LAYOUT_HASH, OrderReply, Record, Reject, RunInfo, StateReason, Status,
+    Event, ExecType, Kind, LAYOUT_HASH, OrderReply, PortfolioRisk, Record, RunInfo, StateReason,
+    Status, Verdict,
 };
 use zerocopy::FromBytes;
 
@@ -28,13 +29,14 @@ const EQUITY_POINTS: usize = 600;
 
 /// Kinds of records there can be.
 const KINDS_MAX: usize = 64;
+/// Reasons of state changes.
+const STATES: usize = StateReason::ALL.len();
 
 /// Counts of journal records.
 #[derive(Debug, Clone)]
 pub struct Counts {
     kinds: [u64; KINDS_MAX],
-    refused: [u64; 32],
-    states: [u64; 32],
+    states: [u64; STATES],
     /// Records overwritten before they were read.
     pub lost: u64,
     /// Records this build could not read.
@@ -43,7 +45,7 @@ pub struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { kinds: [0; KINDS_MAX], refused: [0; 32], states: [0; 32], lost: 0, bad: 0 }
+        Self { kinds: [0; KINDS_MAX], states: [0; STATES], lost: 0, bad: 0 }
     }
 }
 
@@ -51,10 +53,6 @@ impl Counts {
     /// Journal kinds seen, with counts.
     pub fn kinds(&self) -> impl Iterator<Item = (Kind, u64)> {
         Kind::ALL.iter().map(|kind| (*kind, self.kinds[*kind as usize])).filter(|(_, n)| *n > 0)
-    }
-    /// Refusals by reason, every reason.
-    pub fn refused(&self) -> impl Iterator<Item = (Reject, u64)> {
-        Reject::ALL.iter().map(|reject| (*reject, self.refused[*reject as usize]))
     }
     /// Changes of the trading state by reason, every reason.
     pub fn state_changes(&self) -> impl Iterator<Item = (StateReason, u64)> {
@@ -80,6 +78,12 @@ pub struct Followed {
     pub status: Option<Status>,
     /// Run information of the status segment.
     pub info: Option<RunInfo>,
+    /// guard's newest word.
+    pub verdict: Option<Verdict>,
+    /// guard's newest numbers.
+    pub portfolio: Option<PortfolioRisk>,
+    /// Living processes of the instance.
+    pub processes: Vec<Process>,
     /// Histograms of this run.
     pub latency: Latency,
     /// Counts of this run.
@@ -97,6 +101,9 @@ impl Followed {
         Ok(Self {
             status: None,
             info: None,
+            verdict: None,
+            portfolio: None,
+            processes: Vec::new(),
             latency: Latency::new()?,
             counts: Counts::default(),
             recent: VecDeque::new(),
@@ -113,6 +120,7 @@ impl Followed {
             info: self.info.as_ref(),
             turning: self.turning,
             persist_attached: self.persist_attached,
+            verdict: self.verdict.as_ref(),
         };
         judge(known, now_ns)
     }
@@ -129,8 +137,7 @@ impl Followed {
             Event::Stages(stages) => {
                 self.latency.record(&stages, info.tsc_hz, record.at_ns / 1_000_000_000);
             }
-            Event::Refused(_, reject) => self.counts.refused[reject as usize % 32] += 1,
-            Event::State(change) => self.counts.states[change.reason as usize % 32] += 1,
+            Event::State(change) => self.counts.states[change.reason as usize] += 1,
             _ => {}
         }
         if let Some((kind, text)) = describe(&event, &info) {
@@ -195,6 +202,8 @@ pub fn start(instance: &str) -> anyhow::Result<Shared> {
         instance: instance.to_owned(),
         shared: shared.clone(),
         status: None,
+        verdict: None,
+        portfolio: None,
         journal: None,
         looks: 0,
         second: 0,
@@ -213,6 +222,8 @@ struct Follower {
     instance: String,
     shared: Shared,
     status: Option<latest::Reader<Status>>,
+    verdict: Option<latest::Reader<Verdict>>,
+    portfolio: Option<latest::Reader<PortfolioRisk>>,
     journal: Option<journal::Reader<Record>>,
     looks: u32,
     second: u64,
@@ -229,6 +240,13 @@ impl Follower {
         let mut followed = shared.look();
         if let Some((_, status)) = self.status.as_ref().and_then(latest::Reader::load) {
             followed.status = Some(status);
+        }
+        // Kept when guard goes: that its word is old is what must be seen.
+        if let Some((_, verdict)) = self.verdict.as_ref().and_then(latest::Reader::load) {
+            followed.verdict = Some(verdict);
+        }
+        if let Some((_, portfolio)) = self.portfolio.as_ref().and_then(latest::Reader::load) {
+            followed.portfolio = Some(portfolio);
         }
         if let Some(journal) = &mut self.journal {
             loop {
@@ -254,13 +272,24 @@ impl Follower {
                 && let Ok(fresh) = Followed::new()
             {
                 // A new run: histograms and counters begin again, as a restarted process's do.
-                *followed = Followed { info, ..fresh };
+                let (verdict, portfolio) = (followed.verdict, followed.portfolio);
+                *followed = Followed { info, verdict, portfolio, ..fresh };
             }
         }
         if self.journal.as_ref().is_none_or(journal::Reader::is_stale) {
             self.journal = journal::Reader::open(&self.instance, LAYOUT_HASH).ok();
         }
-        self.shared.look().persist_attached = journal::gate_held(&self.instance, "persist");
+        if self.verdict.as_ref().is_none_or(latest::Reader::is_stale) {
+            self.verdict = latest::Reader::open(&self.instance, Ring::Verdict, LAYOUT_HASH).ok();
+        }
+        if self.portfolio.as_ref().is_none_or(latest::Reader::is_stale) {
+            self.portfolio =
+                latest::Reader::open(&self.instance, Ring::Portfolio, LAYOUT_HASH).ok();
+        }
+        let processes = rings::processes(&self.instance);
+        let mut followed = self.shared.look();
+        followed.persist_attached = journal::gate_held(&self.instance, "persist");
+        followed.processes = processes;
     }
 
     fn each_second(&mut self, followed: &mut Followed) {

@@ -3,13 +3,15 @@
 //! The answer is truthful: it is worked out from the heartbeat the hot thread publishes and from
 //! what its peers have done lately, never from this process being alive.
 
-use schema::{LINKS, Link, RunInfo, Status, TradingState};
+use schema::{LINKS, Link, RunInfo, Status, TradingState, Verdict};
 
 /// The trader publishes ten times a second; after this it is not well.
 const HEARTBEAT_MAX_NS: u64 = 1_000_000_000;
 /// A market or user connection that is open brings a frame (data or ping) within this; the order
 /// connection is silent while nothing is ordered and is judged by being open alone.
 const MARKET_SILENCE_MAX_NS: u64 = 5_000_000_000;
+/// guard gives its word each second; a trader that demands it takes one older than this for none.
+const VERDICT_MAX_NS: u64 = 3_000_000_000;
 /// Above this part of the journal unread, persist is not keeping up or is not there.
 const JOURNAL_USED_MAX_PERCENT: u64 = 75;
 
@@ -37,6 +39,8 @@ pub struct Known<'a> {
     pub turning: bool,
     /// Whether a process holds persist's gate of the journal.
     pub persist_attached: bool,
+    /// guard's newest word, if a guard ever ran here.
+    pub verdict: Option<&'a Verdict>,
 }
 
 /// Judges what is known at `now_ns` of the monotonic clock.
@@ -81,6 +85,17 @@ pub fn judge(known: Known<'_>, now_ns: u64) -> Health {
     if !known.persist_attached {
         problems.push("persist: not running; nothing is lost while the journal has room".into());
     }
+    if let Some(verdict) = known.verdict {
+        let age_ns = now_ns.saturating_sub(verdict.mono_ns);
+        if age_ns > VERDICT_MAX_NS {
+            problems.push(format!("guard: last word {} ms ago", age_ns / 1_000_000));
+        } else if verdict.killed != 0 {
+            problems.push("guard: the kill switch is pressed".into());
+        } else if verdict.may_add_risk == 0 {
+            let reasons: Vec<_> = verdict.reasons().map(|reason| reason.as_str()).collect();
+            problems.push(format!("guard: no risk may be added ({})", reasons.join(", ")));
+        }
+    }
     if matches!(state, Some(TradingState::Killed)) {
         problems.push("trading state: Killed, latched until a person clears it".into());
     }
@@ -103,6 +118,9 @@ mod tests {
 
     const NOW: u64 = 100_000_000_000;
 
+    const NOTHING: Known<'_> =
+        Known { status: None, info: None, turning: false, persist_attached: false, verdict: None };
+
     fn well() -> Status {
         let mut status = Status { mono_ns: NOW, journal_capacity: 100, ..Status::default() };
         status.trading_state = TradingState::Armed as u64;
@@ -117,8 +135,7 @@ mod tests {
     fn check(change: impl Fn(&mut Status), turning: bool, attached: bool, expected: &[&str]) {
         let mut status = well();
         change(&mut status);
-        let known =
-            Known { status: Some(&status), info: None, turning, persist_attached: attached };
+        let known = Known { status: Some(&status), turning, persist_attached: attached, ..NOTHING };
         let health = judge(known, NOW);
         assert_eq!(health.problems, expected);
         assert_eq!(health.healthy, expected.is_empty());
@@ -166,7 +183,30 @@ mod tests {
 
     #[test]
     fn no_trader_is_not_healthy() {
-        let known = Known { status: None, info: None, turning: false, persist_attached: false };
-        assert!(!judge(known, NOW).healthy);
+        assert!(!judge(NOTHING, NOW).healthy);
+    }
+
+    #[test]
+    fn a_guard_that_is_silent_or_forbids_is_not_healthy() {
+        let judged = |verdict: Verdict| {
+            let (status, verdict) = (well(), verdict);
+            let known = Known {
+                status: Some(&status),
+                turning: true,
+                persist_attached: true,
+                verdict: Some(&verdict),
+                ..NOTHING
+            };
+            judge(known, NOW).problems
+        };
+        let well = Verdict { mono_ns: NOW, may_add_risk: 1, ..Verdict::default() };
+        assert!(judged(well).is_empty());
+        let old = Verdict { mono_ns: NOW - 4_000_000_000, ..well };
+        assert_eq!(judged(old), ["guard: last word 4000 ms ago"]);
+        let reasons = 1 << schema::RiskReason::Drawdown as u64;
+        let no = Verdict { may_add_risk: 0, reasons, ..well };
+        assert_eq!(judged(no), ["guard: no risk may be added (drawdown)"]);
+        let killed = Verdict { killed: 1, ..no };
+        assert_eq!(judged(killed), ["guard: the kill switch is pressed"]);
     }
 }

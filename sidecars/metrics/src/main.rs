@@ -44,6 +44,15 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     start_log(options)?;
+    // Several may watch one instance; the first tells its build.
+    let build = rings::build(concat!("shrike ", env!("CARGO_PKG_VERSION")));
+    let _presence = match rings::Presence::announce(&options.instance, "metrics", &build) {
+        Ok(presence) => Some(presence),
+        Err(error) => {
+            log::warn!("cannot tell the other processes of its build: {error}");
+            None
+        }
+    };
     let shared = metrics::follow::start(&options.instance).context("starting the follower")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

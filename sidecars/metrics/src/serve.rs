@@ -51,6 +51,9 @@ async fn metrics(State(shared): State<Shared>) -> Response {
     let shown = Shown {
         status: followed.status.as_ref(),
         info: followed.info.as_ref(),
+        verdict: followed.verdict.as_ref(),
+        portfolio: followed.portfolio.as_ref(),
+        processes: &followed.processes,
         latency: &followed.latency,
         counts: &followed.counts,
         health: &health,
