@@ -138,3 +138,18 @@ fn guards_word_and_numbers_are_told_with_their_age() {
     check("shrike_guard_kill_seconds{until=\"flat\"} 1.5");
     check("shrike_guard_position_qty{symbol=\"BTCUSDT\"} -1");
 }
+
+#[test]
+fn the_rules_ask_for_metrics_that_there_are() {
+    let (rules, text) = (include_str!("../../prometheus/alerts.yml"), shown_text());
+    let names: Vec<&str> = rules
+        .lines()
+        .filter(|line| line.trim_start().starts_with("expr:"))
+        .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .filter(|word| word.starts_with("shrike_"))
+        .collect();
+    assert!(names.len() > 50, "only {} names", names.len());
+    for name in names {
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name} is in a rule and nowhere else");
+    }
+}
