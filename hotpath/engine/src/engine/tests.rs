@@ -9,6 +9,7 @@ use crate::strategy::{StrategyConfig, TestConfig, TestStyle};
 use schema::*;
 
 mod commands;
+mod kill;
 mod markets;
 mod outcomes;
 mod sequences;
