@@ -128,10 +128,14 @@ pub(super) fn text(output: &Output) -> String {
 
 /// Names in /dev/shm that belong to an instance.
 pub(super) fn segments(instance: &str) -> Vec<PathBuf> {
-    let prefix = format!("shrike-{instance}-");
+    let (rings, processes) = (format!("shrike-{instance}-"), format!("shrike-{instance}."));
     let shared = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
     shared
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with(&rings) || name.starts_with(&processes)
+        })
         .map(|entry| entry.path())
         .collect()
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rings::{OpenError, Ring, latest};
 use schema::{
-    Counter, Counters, LAYOUT_HASH, Qty, RunInfo, StateReason, Status, SymbolId, TradingState,
+    Counter, Counters, LAYOUT_HASH, PortfolioRisk, Qty, RunInfo, StateReason, Status, SymbolId,
+    TradingState,
 };
 use zerocopy::FromBytes as _;
 
@@ -23,13 +24,14 @@ use crate::processes::{Place, WAIT, binary, ended, segments, signal, spawn, tail
 /// The trader's configuration in the run's folder.
 const TRADER_FILE: &str = "trader.toml";
 
-/// Venue, trader, persist and perhaps metrics, started one by one, as an operator would.
+/// Venue, trader, persist and perhaps guard and metrics, started one by one, as an operator would.
 pub(crate) struct System {
     /// The exchange and its faults.
     pub(crate) venue: Venue,
     trader: Option<Child>,
     persist: Option<Child>,
     metrics: Option<Child>,
+    guard: Option<Child>,
     setup: Setup,
     dir: tempfile::TempDir,
     _place: Place,
@@ -37,7 +39,7 @@ pub(crate) struct System {
 
 impl Drop for System {
     fn drop(&mut self) {
-        for child in [&mut self.trader, &mut self.persist, &mut self.metrics] {
+        for child in [&mut self.guard, &mut self.trader, &mut self.persist, &mut self.metrics] {
             if let Some(mut child) = child.take() {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -56,8 +58,19 @@ impl System {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let venue = Venue::start(&setup.venue, dir.path());
         setup.write_config(dir.path(), TRADER_FILE);
-        let mut system =
-            Self { venue, trader: None, persist: None, metrics: None, setup, dir, _place: place };
+        let mut system = Self {
+            venue,
+            trader: None,
+            persist: None,
+            metrics: None,
+            guard: None,
+            setup,
+            dir,
+            _place: place,
+        };
+        if system.setup.is_guarded {
+            system.start_guard();
+        }
         system.start_trader();
         system.start_persist();
         system
@@ -101,6 +114,37 @@ impl System {
             Database::Postgres(url) => command.args(["--database", url]),
         };
         self.persist = Some(spawn(&mut command, self.dir.path(), "persist"));
+    }
+
+    /// Starts guard; the one before must have ended.
+    pub(crate) fn start_guard(&mut self) {
+        assert!(self.guard.is_none(), "guard runs");
+        let mut command = self.guard_command();
+        self.guard = Some(spawn(&mut command, self.dir.path(), "guard"));
+    }
+
+    /// How this system's guard is started.
+    pub(crate) fn guard_command(&self) -> Command {
+        let mut command = Command::new(binary("guard"));
+        command.arg("--config").arg(self.path(TRADER_FILE));
+        command
+    }
+
+    /// guard, which must have been started.
+    pub(crate) fn guard(&self) -> &Child {
+        self.guard.as_ref().expect("guard was started")
+    }
+
+    /// `kill -9`, and the end of it.
+    pub(crate) fn kill_guard(&mut self) {
+        kill(&mut self.guard);
+    }
+
+    /// Asks guard to end, and waits until it has.
+    pub(crate) fn stop_guard(&mut self) -> std::process::ExitStatus {
+        let mut child = self.guard.take().expect("guard was started");
+        signal(&child, "TERM");
+        ended(&mut child, "guard", || self.said())
     }
 
     /// Starts metrics and waits until it serves.
@@ -208,7 +252,7 @@ impl System {
 
     /// The ends of all outputs, for the message of a failure.
     pub(crate) fn said(&self) -> String {
-        let mut all: Vec<String> = ["venue", "trader", "persist"]
+        let mut all: Vec<String> = ["venue", "trader", "persist", "guard"]
             .map(|name| tail(&self.path(&format!("{name}.out"))))
             .into();
         all.push(format!("venue {}", self.setup.venue.join(" ")));
@@ -233,6 +277,18 @@ impl System {
         let is_ours = self.trader.as_ref().is_none_or(|child| u64::from(child.id()) == info.pid);
         let (_, status) = reader.load()?;
         is_ours.then_some(status)
+    }
+
+    /// What guard published last; `None` until it has.
+    pub(crate) fn risk(&self) -> Option<PortfolioRisk> {
+        let ring = Ring::Portfolio;
+        let reader = latest::Reader::<PortfolioRisk>::open(self.instance(), ring, LAYOUT_HASH);
+        reader.ok()?.load().map(|(_, risk)| risk)
+    }
+
+    /// The file that is there while the kill switch is pressed.
+    pub(crate) fn latch(&self) -> PathBuf {
+        self.path("state/killed")
     }
 
     /// The trading state now.
@@ -403,7 +459,7 @@ impl System {
 
 /// The end and its verdict.
 impl System {
-    /// Ends trader, persist and venue, each cleanly, then demands that no order was sent twice, none
+    /// Ends guard, trader, persist and venue, each cleanly, then demands that no order was sent twice, none
     /// is left, none that adds risk was sent while not armed, and venue, journal and database agree
     /// to the last digit.
     pub(crate) fn finish(mut self) -> Verdict {
@@ -415,8 +471,12 @@ impl System {
     /// As [`Self::finish`], without waiting to be armed again first.
     pub(crate) fn finish_as_it_is(mut self) -> Verdict {
         let said = |system: &Self| system.said();
-        for name in ["trader", "persist"] {
-            let child = if name == "trader" { &mut self.trader } else { &mut self.persist };
+        for name in ["guard", "trader", "persist"] {
+            let child = match name {
+                "guard" => &mut self.guard,
+                "trader" => &mut self.trader,
+                _ => &mut self.persist,
+            };
             let Some(mut child) = child.take() else { continue };
             signal(&child, "TERM");
             let status = ended(&mut child, name, || said(&self));

@@ -28,6 +28,7 @@ pub(crate) struct Setup {
     pub(super) trader: &'static str,
     pub(super) database: Database,
     pub(super) is_time_true: bool,
+    pub(super) is_guarded: bool,
     settings: Vec<(String, toml_edit::Value)>,
 }
 
@@ -53,6 +54,7 @@ impl Setup {
             trader: "trader",
             database: Database::Sqlite,
             is_time_true: true,
+            is_guarded: false,
             settings: Vec::new(),
         };
         setup
@@ -98,6 +100,12 @@ impl Setup {
         self
     }
 
+    /// With guard, which has a key of its own, and a trader that demands its verdict.
+    pub(crate) fn guarded(mut self) -> Self {
+        self.is_guarded = true;
+        self.set("guard.require_verdict", true)
+    }
+
     /// The trader with crash points.
     pub(crate) fn chaos_trader(mut self) -> Self {
         self.trader = "trader-chaos";
@@ -110,7 +118,7 @@ impl Setup {
         self
     }
 
-    /// Starts venue, trader and persist.
+    /// Starts venue, guard if wanted, trader and persist.
     pub(crate) fn start(self) -> System {
         System::start(self, Place::shared())
     }
@@ -139,7 +147,14 @@ impl Setup {
             ("log.dir", path("log")),
         ];
         let places = places.map(|(name, value)| (name.to_owned(), value.into()));
-        for (name, value) in places.iter().chain(&self.settings) {
+        let guard = [
+            ("guard.api_key_file", path("venue/guard_api_key")),
+            ("guard.api_secret_file", path("venue/guard_api_secret")),
+            ("kill.state_dir", path("state")),
+        ];
+        let guard = guard.map(|(name, value)| (name.to_owned(), value.into()));
+        let guard = guard.iter().filter(|_| self.is_guarded);
+        for (name, value) in places.iter().chain(guard).chain(&self.settings) {
             let (table, key) = name.split_once('.').expect("table.key");
             let table = document.entry(table).or_insert_with(|| Item::Table(Table::new()));
             table[key] = Item::Value(value.clone());
