@@ -25,9 +25,11 @@ use crate::strategy::{Cause, Strategy};
 mod account;
 mod answers;
 mod commands;
+mod conduct;
 mod gate;
 mod headroom;
 mod kill;
+mod limits;
 mod market;
 mod outcome;
 mod planted_working;
@@ -99,6 +101,7 @@ struct Symbol {
     external_fills: u64,
     /// Slices that were tried since the kill switch was pressed.
     kill_slices: u32,
+    conduct: conduct::SymbolConduct,
 }
 
 /// Counts since the start.
@@ -117,6 +120,8 @@ struct Counts {
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
+    /// The limits of the file; those in force stand in `config`.
+    file_limits: limits::FileLimits,
     params: SignalParams,
     input_number: u64,
     state: TradingState,
@@ -168,6 +173,8 @@ pub struct Engine {
     clock_offset: Option<i64>,
     wallet: Notional,
     wallet_at_start: Notional,
+    /// Highest equity since arming, or since a person let it go on after a fall.
+    peak_equity: Option<Notional>,
     /// UTC day and the equity it began with.
     day: i64,
     day_equity: Option<Notional>,
@@ -181,6 +188,8 @@ pub struct Engine {
     nonces: Nonces,
     counts: Counts,
     counters: Counters,
+    /// Orders refused, by reason.
+    refused: schema::RejectCounts,
 }
 
 impl Engine {
@@ -211,6 +220,7 @@ impl Engine {
             last_order: None,
             muted_until: MonoNs(0),
             kill_slices: 0,
+            conduct: conduct::SymbolConduct::new(&config.limits),
             venue_qty: None,
             diverged_at: None,
             pending_qty: None,
@@ -225,6 +235,7 @@ impl Engine {
             external_fills: 0,
         };
         Ok(Self {
+            file_limits: limits::FileLimits::new(&config),
             params: config.params,
             input_number: 0,
             state: TradingState::Starting,
@@ -259,6 +270,7 @@ impl Engine {
             clock_offset: None,
             wallet: Notional::ZERO,
             wallet_at_start: Notional::ZERO,
+            peak_equity: None,
             day: 0,
             day_equity: None,
             symbols: config.symbols.iter().map(symbol).collect(),
@@ -271,6 +283,7 @@ impl Engine {
             nonces: Nonces::default(),
             counts: Counts::default(),
             counters: Counters::default(),
+            refused: schema::RejectCounts::default(),
             config,
         })
     }

@@ -10,14 +10,22 @@ use schema::{
 };
 
 use crate::orders::{Algo, Order};
+use conduct::{
+    drawdown, liquidation_distance, margin, order_to_trade, repeated_orders, restricted,
+    self_match, window_collar,
+};
 
+mod conduct;
 mod exposure;
 mod limits;
 mod rate;
 
+pub use conduct::Conduct;
+pub(crate) use conduct::is_drawn_down;
 pub use exposure::{Exposure, SymbolExposure};
 pub use limits::{Limits, SymbolConfig, SymbolLimits, SymbolRules};
 pub use rate::MessageRate;
+pub(crate) use rate::{MarkWindow, Window};
 
 /// Proof that risk looked at it. Only this module can make one: the field is private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +113,8 @@ pub struct View<'a> {
     pub limited_until: MonoNs,
     /// No order that adds risk on the symbol is taken by the venue before.
     pub closed_until: MonoNs,
+    /// What came before.
+    pub conduct: &'a Conduct,
 }
 
 /// Looks at a new order; `Ok` is the only way to an [`Approved`] one.
@@ -123,8 +133,9 @@ pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Re
     max_notional(view, order)?;
     price_collar(view, order)?;
     position_limit(view, order, added)?;
-    exposure_limit(view, order, added)?;
-    leverage(view, order, added)?;
+    let gross = view.exposure.gross_with_e16(order.symbol, order.side, added);
+    exposure_limit(view, order, gross)?;
+    leverage(view, order, gross)?;
     open_orders(view, order)?;
     message_rate(view, order)?;
     stale_book(view, order)?;
@@ -137,6 +148,14 @@ pub fn check(view: &View<'_>, order: &NewOrder) -> Result<Approved<NewOrder>, Re
     daily_loss(view, order)?;
     quarantined(view, order)?;
     back_off(view, order)?;
+    self_match(view, order)?;
+    repeated_orders(view, order)?;
+    order_to_trade(view, order)?;
+    drawdown(view, order)?;
+    margin(view, order, gross)?;
+    liquidation_distance(view, order, gross)?;
+    window_collar(view, order)?;
+    restricted(view, order)?;
     Ok(Approved(*order))
 }
 
@@ -159,8 +178,9 @@ pub fn check_again(view: &View<'_>, order: &Order) -> Result<Approved<NewOrder>,
     max_notional(view, &again)?;
     price_collar(view, &again)?;
     position_limit(view, &again, Qty::ZERO)?;
-    exposure_limit(view, &again, Qty::ZERO)?;
-    leverage(view, &again, Qty::ZERO)?;
+    let gross = view.exposure.gross_with_e16(again.symbol, again.side, Qty::ZERO);
+    exposure_limit(view, &again, gross)?;
+    leverage(view, &again, gross)?;
     message_rate(view, &again)?;
     stale_book(view, &again)?;
     crossed_book(view, &again)?;
@@ -169,6 +189,13 @@ pub fn check_again(view: &View<'_>, order: &Order) -> Result<Approved<NewOrder>,
     daily_loss(view, &again)?;
     quarantined(view, &again)?;
     back_off(view, &again)?;
+    self_match(view, &again)?;
+    order_to_trade(view, &again)?;
+    drawdown(view, &again)?;
+    margin(view, &again, gross)?;
+    liquidation_distance(view, &again, gross)?;
+    window_collar(view, &again)?;
+    restricted(view, &again)?;
     Ok(Approved(again))
 }
 
@@ -234,8 +261,9 @@ pub fn check_modify(
     max_notional(view, &changed)?;
     price_collar(view, &changed)?;
     position_limit(view, &changed, added)?;
-    exposure_limit(view, &changed, added)?;
-    leverage(view, &changed, added)?;
+    let gross = view.exposure.gross_with_e16(changed.symbol, changed.side, added);
+    exposure_limit(view, &changed, gross)?;
+    leverage(view, &changed, gross)?;
     message_rate(view, &changed)?;
     stale_book(view, &changed)?;
     crossed_book(view, &changed)?;
@@ -246,6 +274,13 @@ pub fn check_modify(
     daily_loss(view, &changed)?;
     quarantined(view, &changed)?;
     back_off(view, &changed)?;
+    self_match(view, &changed)?;
+    order_to_trade(view, &changed)?;
+    drawdown(view, &changed)?;
+    margin(view, &changed, gross)?;
+    liquidation_distance(view, &changed, gross)?;
+    window_collar(view, &changed)?;
+    restricted(view, &changed)?;
     Ok(Approved(ModifyOrder { order: order.reference(), side: order.side, price, qty }))
 }
 
@@ -385,24 +420,17 @@ fn position_limit(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), R
 }
 
 #[inline]
-fn exposure_limit(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
-    if order.reduce_only {
-        return Ok(());
-    }
-    let gross = view.exposure.gross_with_e16(order.symbol, order.side, added);
+fn exposure_limit(view: &View<'_>, order: &NewOrder, gross: i128) -> Result<(), Reject> {
     let most = i128::from(view.limits.exposure_max.units()) * i128::from(schema::SCALE);
-    require(gross <= most, Reject::ExposureLimit)
+    require(order.reduce_only || gross <= most, Reject::ExposureLimit)
 }
 
 #[inline]
-fn leverage(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
-    if order.reduce_only {
-        return Ok(());
-    }
-    let gross = view.exposure.gross_with_e16(order.symbol, order.side, added);
+fn leverage(view: &View<'_>, order: &NewOrder, gross: i128) -> Result<(), Reject> {
     let own = view.exposure.equity.min(view.limits.capital).units().max(0);
     let most = i128::from(own) * i128::from(view.limits.leverage_max_e2);
-    require(gross <= most * i128::from(schema::SCALE / 100), Reject::Leverage)
+    let is_fine = gross <= most * i128::from(schema::SCALE / 100);
+    require(order.reduce_only || is_fine, Reject::Leverage)
 }
 
 #[inline]

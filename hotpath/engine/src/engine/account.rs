@@ -226,6 +226,7 @@ impl Engine {
         s.fills += 1;
         s.last_fill_at = Some(now.mono);
         self.counts.fills += 1;
+        self.rate.add_fill(now.mono);
         self.has_stops_to_do = true;
         if let Some(handle) = handle {
             let order = self.orders.get(handle);

@@ -70,6 +70,7 @@ impl Engine {
                 self.is_enabled = true;
                 self.venue_rejects_in_a_row = 0;
                 self.causes.lower(StateReason::LossLimit);
+                self.forget_conduct();
                 self.is_reconciled = false;
                 for s in &mut self.symbols {
                     s.is_stop_off = false;
@@ -114,7 +115,7 @@ impl Engine {
                 return CommandResult::Refused;
             }
             CommandKind::Unkill => self.release_kill(now, command.uid, command.nonce, out),
-            CommandKind::SetLimit => return CommandResult::Refused,
+            CommandKind::SetLimit => return self.set_limit(now, command, out),
         }
         CommandResult::Accepted
     }

@@ -78,6 +78,7 @@ impl Engine {
         let index = symbol.index();
         let exposure = self.exposure(now);
         let market = self.market(now, index);
+        let conduct = self.conduct(now.mono, symbol);
         let (messages_10s, messages_1m) = self.rate.counts(now.mono);
         let view = risk::View {
             now: now.mono,
@@ -95,6 +96,7 @@ impl Engine {
             day_loss: self.day_loss(exposure.equity),
             limited_until: self.orders_banned_until,
             closed_until: self.symbols[index].closed_until,
+            conduct: &conduct,
         };
         look(&view, &self.orders)
     }
@@ -114,6 +116,7 @@ impl Engine {
         let reference = self.orders.get(handle).reference();
         let request_id = self.requests.open(RequestKind::Place, handle, reference);
         self.rate.add(now.mono);
+        self.note_order(now.mono, order);
         let decision = self.decision(order, request_id, &market, worst);
         let s = &mut self.symbols[order.symbol.index()];
         s.last_order = Some((*order, now.mono));
@@ -181,6 +184,7 @@ impl Engine {
 
     fn refuse(&mut self, now: Now, order: &NewOrder, reject: Reject, out: &mut Outbox) {
         self.counts.rejects += 1;
+        self.heed_reject(order.symbol, reject);
         out.record(&Event::Refused(*order, reject));
         self.mute(now.mono, order.symbol, self.config.timing.refusal_pause_ns);
     }

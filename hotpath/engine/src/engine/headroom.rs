@@ -122,6 +122,16 @@ fn of_order(view: &View<'_>, order: &NewOrder) -> Vec<Headroom> {
             Unit::Amount,
         )));
     }
+    let best = match order.side {
+        Side::Buy => view.conduct.mark_low,
+        Side::Sell => view.conduct.mark_high,
+    };
+    if !is_market && best.units() > 0 {
+        let away = against_us_ppm(order, best);
+        let most = view.limits.window_collar_ppm;
+        let name = "price against the window's best mark";
+        all.push(at_most(Reject::WindowCollar, name, away, most, Unit::Ppm));
+    }
     let references = [
         ("price against mark", view.market.mark(view.limits)),
         ("price against mid", view.market.mid()),
@@ -154,7 +164,52 @@ fn of_account(view: &View<'_>, order: &NewOrder) -> Vec<Headroom> {
     };
     let position_max = view.symbol.limits.position_max.units();
     let both = |headroom: Headroom| Headroom { binds_reducing: true, ..headroom };
-    vec![
+    let conduct = view.conduct;
+    let equity_e16 = i128::from(view.exposure.equity.units().max(0)) * i128::from(SCALE);
+    let gross_e16 = view.exposure.gross_e16();
+    let maintenance = gross_e16.saturating_mul(i128::from(limits.maintenance_ppm));
+    let peak = i128::from(conduct.peak_equity.units());
+    let fall = peak - i128::from(view.exposure.equity.units());
+    let mut all = vec![
+        at_most(
+            Reject::RepeatedOrders,
+            "orders alike in the window",
+            conduct.alike[order.side as usize],
+            limits.repeated_orders_max,
+            Unit::Count,
+        ),
+        at_most(
+            Reject::OrderToTrade,
+            "messages a fill",
+            u64::from(conduct.messages_10m) * 100 / u64::from(conduct.fills_10m.max(1)),
+            limits.order_to_trade_e2_max,
+            Unit::Hundredths,
+        ),
+        at_most(
+            Reject::Drawdown,
+            "fall from the highest equity",
+            fall.max(0) * 1_000_000 / peak.max(1),
+            limits.drawdown_ppm_max,
+            Unit::Ppm,
+        ),
+        at_most(
+            Reject::Margin,
+            "maintenance margin of the worst case",
+            maintenance / equity_e16.max(1),
+            limits.margin_ratio_ppm_max,
+            Unit::Ppm,
+        ),
+    ];
+    if gross_e16 > 0 {
+        let distance = equity_e16 * 1_000_000 / gross_e16 - i128::from(limits.maintenance_ppm);
+        let least = limits.liquidation_distance_ppm_min;
+        let name = "move that liquidates the worst case";
+        all.push(Headroom {
+            is_floor: true,
+            ..at_most(Reject::LiquidationDistance, name, distance, least, Unit::Ppm)
+        });
+    }
+    all.extend([
         at_most(
             Reject::PositionLimit,
             "worst position",
@@ -211,7 +266,8 @@ fn of_account(view: &View<'_>, order: &NewOrder) -> Vec<Headroom> {
             limits.daily_loss_max.units(),
             Unit::Amount,
         ),
-    ]
+    ]);
+    all
 }
 
 fn of_market(view: &View<'_>) -> Vec<Headroom> {

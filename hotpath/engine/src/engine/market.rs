@@ -110,6 +110,7 @@ impl Engine {
         let is_moved = s.mark_price != mark.mark_price;
         s.mark_price = mark.mark_price;
         s.mark_at = now.mono;
+        s.conduct.on_mark(now.mono, mark.mark_price);
         s.funding_rate_e8 = mark.funding_rate_e8;
         if is_moved {
             self.move_bounds(now, mark.symbol, out);

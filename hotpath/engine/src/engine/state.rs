@@ -79,7 +79,8 @@ impl Causes {
     }
     /// The first cause, in the order people want to hear of.
     fn first(self) -> Option<StateReason> {
-        let all = TRUTH.into_iter().chain(PASSING).chain([StateReason::LossLimit]);
+        let all =
+            TRUTH.into_iter().chain(PASSING).chain([StateReason::LossLimit, StateReason::Drawdown]);
         all.into_iter().find(|reason| self.has(*reason))
     }
     /// All of them: bit `1 << reason` for each.
@@ -171,6 +172,7 @@ impl Engine {
     /// Begins and ends days, and finds the loss that ends one.
     pub(super) fn watch_loss(&mut self, now: Now) {
         let Some(start) = self.day_equity else { return };
+        self.watch_drawdown(now);
         let equity = self.exposure(now).equity;
         let day = utc_day(now.wall);
         if day > self.day {

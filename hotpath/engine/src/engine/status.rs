@@ -16,6 +16,8 @@ impl Engine {
         status.state_causes = self.all_causes();
         status.kill_trigger = self.killed.map_or(0, |trigger| trigger as u64);
         status.day_equity = self.day_equity.map_or(0, Notional::units);
+        status.peak_equity = self.peak_equity.map_or(0, Notional::units);
+        self.fill_limits(&exposure, status);
         status.wallet_balance = self.wallet.units();
         status.equity = exposure.equity.units();
         status.wallet_at_start = self.wallet_at_start.units();

@@ -7,7 +7,7 @@ use crate::config::ConfigError;
 pub use schema::SymbolRules;
 
 /// Our own limits of one symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SymbolLimits {
     /// Largest order, in base units.
     pub qty_max: Qty,

@@ -3,11 +3,11 @@
 //! The venue counts in fixed windows whose start is not known here (docs say so, unverified); a
 //! sliding window of the same length never holds fewer, so staying within it is enough.
 
-use schema::MonoNs;
+use schema::{MonoNs, Price};
 
 /// Counts per bucket over a little more than the window.
 #[derive(Debug, Clone)]
-struct Window<const N: usize> {
+pub(crate) struct Window<const N: usize> {
     buckets: [u32; N],
     bucket_ns: u64,
     newest: u64,
@@ -15,7 +15,7 @@ struct Window<const N: usize> {
 }
 
 impl<const N: usize> Window<N> {
-    const fn new(bucket_ns: u64) -> Self {
+    pub(crate) const fn new(bucket_ns: u64) -> Self {
         Self { buckets: [0; N], bucket_ns, newest: 0, sum: 0 }
     }
     fn advance(&mut self, now: MonoNs) {
@@ -34,9 +34,83 @@ impl<const N: usize> Window<N> {
         }
         self.newest = bucket;
     }
-    fn add(&mut self) {
+    fn add_here(&mut self) {
         self.buckets[(self.newest % N as u64) as usize] += 1;
         self.sum += 1;
+    }
+    /// Counts one now.
+    #[inline]
+    pub(crate) fn add(&mut self, now: MonoNs) {
+        self.advance(now);
+        self.add_here();
+    }
+    /// How many within the window, or up to a bucket more.
+    #[inline]
+    pub(crate) fn count(&mut self, now: MonoNs) -> u32 {
+        self.advance(now);
+        self.sum
+    }
+    /// The same as it was last counted.
+    pub(crate) const fn sum(&self) -> u32 {
+        self.sum
+    }
+    /// None.
+    pub(crate) fn clear(&mut self) {
+        self.buckets = [0; N];
+        self.sum = 0;
+    }
+}
+
+/// Parts of a [`MarkWindow`].
+const MARK_PARTS: usize = 16;
+
+/// Lowest and highest mark price of a time window, or up to a part more.
+#[derive(Debug, Clone)]
+pub(crate) struct MarkWindow {
+    /// Lowest and highest by part; zero where there was none.
+    parts: [(Price, Price); MARK_PARTS],
+    part_ns: u64,
+    newest: u64,
+}
+
+impl MarkWindow {
+    pub(crate) const fn new(window_ns: u64) -> Self {
+        let part_ns = window_ns / (MARK_PARTS as u64 - 1);
+        let part_ns = if part_ns == 0 { 1 } else { part_ns };
+        Self { parts: [(Price::ZERO, Price::ZERO); MARK_PARTS], part_ns, newest: 0 }
+    }
+    fn advance(&mut self, now: MonoNs) {
+        let part = now.0 / self.part_ns;
+        for step in 1..=part.saturating_sub(self.newest).min(MARK_PARTS as u64) {
+            self.parts[((self.newest + step) % MARK_PARTS as u64) as usize] =
+                (Price::ZERO, Price::ZERO);
+        }
+        if part.saturating_sub(self.newest) >= MARK_PARTS as u64 {
+            self.parts = [(Price::ZERO, Price::ZERO); MARK_PARTS];
+        }
+        self.newest = self.newest.max(part);
+    }
+    /// Takes a mark.
+    pub(crate) fn add(&mut self, now: MonoNs, mark: Price) {
+        self.advance(now);
+        let (low, high) = &mut self.parts[(self.newest % MARK_PARTS as u64) as usize];
+        *low = if low.is_zero() { mark } else { (*low).min(mark) };
+        *high = (*high).max(mark);
+    }
+    /// Lowest and highest; zero if there was none.
+    #[inline]
+    pub(crate) fn range(&mut self, now: MonoNs) -> (Price, Price) {
+        self.advance(now);
+        self.last_range()
+    }
+    /// The same as it was last asked for.
+    pub(crate) fn last_range(&self) -> (Price, Price) {
+        let (mut low, mut high) = (Price::ZERO, Price::ZERO);
+        for (part_low, part_high) in self.parts.iter().filter(|(low, _)| !low.is_zero()) {
+            low = if low.is_zero() { *part_low } else { low.min(*part_low) };
+            high = high.max(*part_high);
+        }
+        (low, high)
     }
 }
 
@@ -45,6 +119,8 @@ impl<const N: usize> Window<N> {
 pub struct MessageRate {
     ten_seconds: Window<21>,
     minute: Window<61>,
+    ten_minutes: Window<61>,
+    fills: Window<61>,
     /// What the venue counted beyond ours (another program of the account), and until when.
     others_10s: (u32, MonoNs),
     others_1m: (u32, MonoNs),
@@ -62,6 +138,8 @@ impl MessageRate {
         Self {
             ten_seconds: Window::new(500_000_000),
             minute: Window::new(1_000_000_000),
+            ten_minutes: Window::new(10_000_000_000),
+            fills: Window::new(10_000_000_000),
             others_10s: (0, MonoNs(0)),
             others_1m: (0, MonoNs(0)),
         }
@@ -94,10 +172,22 @@ impl MessageRate {
     /// Counts one message sent now.
     #[inline]
     pub fn add(&mut self, now: MonoNs) {
-        self.ten_seconds.advance(now);
-        self.minute.advance(now);
-        self.ten_seconds.add();
-        self.minute.add();
+        self.ten_seconds.add(now);
+        self.minute.add(now);
+        self.ten_minutes.add(now);
+    }
+    /// Counts one fill now.
+    pub(crate) fn add_fill(&mut self, now: MonoNs) {
+        self.fills.add(now);
+    }
+    /// Messages and fills in the last ten minutes (up to ten seconds more).
+    #[inline]
+    pub(crate) fn ten_minutes(&mut self, now: MonoNs) -> (u32, u32) {
+        (self.ten_minutes.count(now), self.fills.count(now))
+    }
+    /// Messages in ten seconds and a minute, messages and fills in ten minutes, as last counted.
+    pub(crate) const fn last_counts(&self) -> [u32; 4] {
+        [self.ten_seconds.sum, self.minute.sum, self.ten_minutes.sum, self.fills.sum]
     }
 }
 

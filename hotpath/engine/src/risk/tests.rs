@@ -26,6 +26,7 @@ struct World {
     messages: (u32, u32),
     last: Option<(NewOrder, MonoNs)>,
     day_loss: Notional,
+    conduct: Conduct,
     limited_until: MonoNs,
     closed_until: MonoNs,
     order: NewOrder,
@@ -97,6 +98,7 @@ fn world() -> World {
         messages: (0, 0),
         last: None,
         day_loss: Notional::ZERO,
+        conduct: Conduct::default(),
         order: NewOrder {
             symbol: SymbolId(0),
             client_order_id: ClientOrderId(1),
@@ -128,6 +130,7 @@ impl World {
             day_loss: self.day_loss,
             limited_until: self.limited_until,
             closed_until: self.closed_until,
+            conduct: &self.conduct,
         };
         look(&view)
     }
