@@ -10,6 +10,7 @@ use schema::*;
 
 mod commands;
 mod kill;
+mod limits;
 mod markets;
 mod outcomes;
 mod sequences;

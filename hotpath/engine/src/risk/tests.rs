@@ -1,3 +1,5 @@
+mod conduct;
+
 use super::*;
 use crate::orders::Working;
 use proptest::prelude::*;
