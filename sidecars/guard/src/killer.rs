@@ -1,6 +1,11 @@
 //! Carries the kill switch out in a thread of its own.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use schema::{KillStep, Status};
+
+use crate::config::Config;
 
 /// How far it is; times from the trigger, ns, zero until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,13 @@ pub struct Progress {
 pub struct Killer {}
 
 impl Killer {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// None yet.
+    pub fn start(_config: &Config, _stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
     /// The switch was pressed at this monotonic time.
     pub fn press(&mut self, _since_ns: u64) {}
     /// It was released.
