@@ -4,6 +4,7 @@ mod alerts;
 mod canary;
 mod crash;
 mod guard;
+mod inbox;
 mod kill;
 mod release;
 mod tools;

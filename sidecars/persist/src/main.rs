@@ -79,6 +79,11 @@ fn run(arguments: &Arguments) -> Result<u8> {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    // A crash must not write the database's password to the disk.
+    let behavior = rustix::process::DumpableBehavior::NotDumpable;
+    if let Err(error) = rustix::process::set_dumpable_behavior(behavior) {
+        ::log::warn!("memory of a crash may reach the disk: {error}");
+    }
     let options = Options {
         instance: arguments.instance.clone(),
         target: target(arguments)?,

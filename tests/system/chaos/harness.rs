@@ -135,6 +135,11 @@ impl System {
         self.guard.as_ref().expect("guard was started")
     }
 
+    /// guard, left to the test.
+    pub(crate) fn take_guard(&mut self) -> Child {
+        self.guard.take().expect("guard was started")
+    }
+
     /// `kill -9`, and the end of it.
     pub(crate) fn kill_guard(&mut self) {
         kill(&mut self.guard);

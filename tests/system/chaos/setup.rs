@@ -30,6 +30,7 @@ pub(crate) struct Setup {
     pub(super) is_time_true: bool,
     pub(super) is_guarded: bool,
     settings: Vec<(String, toml_edit::Value)>,
+    alerts: Vec<String>,
 }
 
 /// Systems of this process.
@@ -56,6 +57,7 @@ impl Setup {
             is_time_true: true,
             is_guarded: false,
             settings: Vec::new(),
+            alerts: Vec::new(),
         };
         setup
             .set("loop.wait", "park")
@@ -104,6 +106,12 @@ impl Setup {
     pub(crate) fn guarded(mut self) -> Self {
         self.is_guarded = true;
         self.set("guard.require_verdict", true)
+    }
+
+    /// One more way by which guard tells people: the keys of an `[[alert]]`.
+    pub(crate) fn alert(mut self, keys: &str) -> Self {
+        self.alerts.push(format!("\n[[alert]]\n{keys}\n"));
+        self
     }
 
     /// The trader with crash points.
@@ -160,7 +168,8 @@ impl Setup {
             table[key] = Item::Value(value.clone());
         }
         let file = dir.join(name);
-        std::fs::write(&file, document.to_string()).expect("a configuration");
+        let text = document.to_string() + &self.alerts.concat();
+        std::fs::write(&file, text).expect("a configuration");
         file
     }
 }

@@ -86,6 +86,11 @@ impl Postgres {
         self.url(name)
     }
 
+    /// Where it keeps everything, its log too.
+    pub fn folder(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
     /// URL of a database of this server.
     pub fn url(&self, name: &str) -> String {
         format!("postgres://shrike@127.0.0.1:{}/{name}", self.port)
