@@ -19,12 +19,10 @@ const FILES: usize = 5;
 /// # Errors
 /// If the folder cannot be made.
 pub(crate) fn start(dir: Option<&Path>) -> Result<()> {
-    let mut all = fern::Dispatch::new()
+    let mut all = guard::alert::quiet(fern::Dispatch::new())
         .format(line)
         .level(log::LevelFilter::Info)
-        // What they print at this level is bytes of requests.
-        .level_for("ureq", log::LevelFilter::Warn)
-        .level_for("ureq_proto", log::LevelFilter::Warn)
+        // What it prints at this level is bytes of requests.
         .level_for("rustls", log::LevelFilter::Warn)
         .chain(std::io::stderr());
     if let Some(dir) = dir {

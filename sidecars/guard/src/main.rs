@@ -97,6 +97,11 @@ fn run(config: Config) -> Result<(), Failure> {
     let settings = |error: anyhow::Error| Failure(EX_CONFIG, error);
     let thread = |error: std::io::Error| Failure(EX_SOFTWARE, error.into());
     log::start(config.log_dir.as_deref()).map_err(settings)?;
+    // A crash must not write its keys to the disk.
+    let behavior = rustix::process::DumpableBehavior::NotDumpable;
+    if let Err(error) = rustix::process::set_dumpable_behavior(behavior) {
+        ::log::warn!("memory of a crash may reach the disk: {error}");
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let signal = Arc::new(AtomicBool::new(false));
     signals(&stop, &signal).map_err(software)?;
