@@ -40,7 +40,7 @@ impl SymbolId {
 }
 
 /// A symbol's name as the venue writes it (`BTCUSDT`), up to 23 bytes of UTF-8, zero padded.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 #[derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)]
 pub struct SymbolName([u8; 24]);

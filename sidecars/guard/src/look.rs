@@ -8,7 +8,6 @@
 //! account and positions 10 a second, fills and orders of a symbol 7 a comparison whose period
 //! grows with the symbols, all orders of the account 80 a minute, marks 60: about 1,000.
 
-mod client;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +23,7 @@ use crate::copy::Fill;
 use crate::portfolio::Account;
 use crate::requests::Count;
 
-pub use client::Client;
+pub use crate::venue::Client;
 
 /// Time between two marks of all symbols.
 const MARKS_EVERY: Duration = Duration::from_secs(10);

@@ -37,6 +37,8 @@ pub const TURN: Duration = Duration::from_millis(50);
 /// Time between two publications of which nothing changed, ns.
 const PUBLISH_EVERY_NS: u64 = 1_000_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
+/// How long the first answer of the venue may take before people are told, ns.
+const VENUE_PATIENCE_NS: u64 = 5_000_000_000;
 
 /// The account as it is known.
 #[derive(Debug, Default)]
@@ -84,6 +86,7 @@ pub struct Watch {
     /// The latch cannot be read: nobody knows whether it is pressed.
     is_latch_unreadable: bool,
     are_builds_alike: bool,
+    started_ns: u64,
     /// Since when a silent trader is waited for, ns.
     waits_since_ns: u64,
     published: Option<(u64, Verdict, u64)>,
@@ -140,6 +143,7 @@ impl Watch {
             switch: None,
             is_latch_unreadable: false,
             are_builds_alike: true,
+            started_ns: mono_ns(),
             waits_since_ns: mono_ns(),
             published: None,
             looked_second: 0,

@@ -7,10 +7,10 @@ use binance::rest::{
 use schema::{SymbolName, parse_decimal};
 use serde_json::Value;
 
-use super::client::Client;
 use super::{Ask, CANDLES, FILLS_MAX, OpenOrder, Unanswered};
 use crate::copy::Fill;
 use crate::portfolio::{Account, Position};
+use crate::venue::Client;
 
 /// The asset positions are settled in.
 const QUOTE: &str = "USDT";

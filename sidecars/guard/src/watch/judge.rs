@@ -2,7 +2,7 @@
 
 use schema::{KillStep, PortfolioRisk, PortfolioSymbol, RiskReason, SYMBOLS_MAX, Verdict};
 
-use super::{PUBLISH_EVERY_NS, SECOND_NS, Watch};
+use super::{PUBLISH_EVERY_NS, SECOND_NS, VENUE_PATIENCE_NS, Watch};
 use crate::portfolio::{Account, Exposure, fall_ppm, margin_ratio_ppm};
 use crate::triggers::{self, Allowed, Facts};
 
@@ -141,7 +141,11 @@ impl Watch {
             self.say(&verdict, risk.kill_step);
         }
         self.published = Some((now_ns, verdict, risk.kill_step));
-        self.alerts.of_risk(&risk);
+        // Before the first answer nobody is told that there is none yet.
+        let has_begun = self.known.account.is_some();
+        if has_begun || now_ns.saturating_sub(self.started_ns) > VENUE_PATIENCE_NS {
+            self.alerts.of_risk(&risk);
+        }
     }
 
     fn say(&self, verdict: &Verdict, step: u64) {
