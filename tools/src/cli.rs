@@ -3,14 +3,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 
 mod recording;
+mod top;
 
 use recording::{EXPLAIN, RECORD, REPLAY};
 pub(crate) use recording::{ExplainArgs, RecordArgs, ReplayArgs};
+use top::TOP;
+pub(crate) use top::TopArgs;
 
 const ABOUT: &str = "\
 Shrike trades USDⓈ-M futures with one pinned thread and sidecars around shared-memory rings. This \
@@ -48,6 +51,9 @@ pub(crate) enum Verb {
     /// Show what the trader does now; compare venue, journal and database
     #[command(long_about = STATUS, after_long_help = Exit::TABLE)]
     Status(StatusArgs),
+    /// Show a run on the terminal, as it is
+    #[command(long_about = TOP, after_long_help = Exit::TABLE)]
+    Top(TopArgs),
     /// Cancel all orders, close all positions, then halt
     #[command(long_about = FLATTEN, after_long_help = Exit::TABLE)]
     Flatten(FlattenArgs),
@@ -81,8 +87,8 @@ pub(crate) enum Verb {
 }
 
 const DEMO: &str = "\
-Starts a local exchange (TLS, real protocol), the trader, persist and metrics, shows them on one \
-screen, stops everything in order and compares the exchange's ledger with the journal and the \
+Starts a local exchange (TLS, real protocol), the trader, guard, persist and metrics, shows them on \
+one screen, stops everything in order and compares the exchange's ledger with the journal and the \
 database to the last digit. Needs no account and no internet.
 
 Examples:
@@ -94,6 +100,7 @@ Examples:
   shrike demo --tape A.gz --speed 10 --loop --seconds 1800
                                            half an hour of a tape that begins again and again
   shrike demo --faults seed:7              with an exchange that misbehaves at random
+  shrike demo --scenario crash             a market that falls by 15 %: guard, kill switch, alerts
   shrike demo --plain | tee demo.log       lines instead of a screen
   DATABASE_URL=postgres://localhost/shrike shrike demo
                                            rows go to PostgreSQL instead of SQLite
@@ -122,6 +129,12 @@ pub(crate) struct DemoArgs {
     /// How the exchange misbehaves: a file of [[fault]] tables, or seed:N[,rate=R][,only=A+B]
     #[arg(long, value_name = "FILE|SEED", value_parser = faults)]
     pub(crate) faults: Option<String>,
+    /// A story instead of a time: `crash` is a fall of the market while the account is long
+    #[arg(long, value_enum, conflicts_with_all = ["tape", "seconds", "speed", "faults"])]
+    pub(crate) scenario: Option<Scenario>,
+    /// How the market of --scenario crash falls [default: 15,20,15]
+    #[arg(long, requires = "scenario", value_name = "AFTER_S,SECONDS,PERCENT")]
+    pub(crate) fall: Option<venue::Fall>,
     /// Where the run keeps its files [default: .run/demo-TIME]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
@@ -143,6 +156,13 @@ pub(crate) struct DemoArgs {
     /// PostgreSQL to fill instead of a SQLite file in the run directory
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
+}
+
+/// What a demo tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// The market falls by 15 % in 20 s while the account is long.
+    Crash,
 }
 
 const VENUE: &str = "\
@@ -204,6 +224,9 @@ pub(crate) struct VenueArgs {
     /// How it misbehaves: a file of [[fault]] tables, or seed:N[,rate=R][,only=A+B]
     #[arg(long, value_name = "FILE|SEED", value_parser = faults)]
     pub(crate) faults: Option<String>,
+    /// When, for how long and how far the generated market falls
+    #[arg(long, value_name = "AFTER_S,SECONDS,PERCENT", conflicts_with = "tape")]
+    pub(crate) fall: Option<venue::Fall>,
     /// Balance of the account in USDT
     #[arg(long, default_value = "10000", value_parser = notional)]
     pub(crate) balance: schema::Notional,
@@ -217,8 +240,8 @@ Starts the trader with config/NAME.toml and its sidecars from the directory this
 stays in the foreground: output is prefixed with the process's name, a sidecar that dies is started \
 again (after 1, 2, 4 … 30 s), and when the trader ends, so does everything else.
 
-SIGINT or SIGTERM stop in order: the trader cancels its orders and leaves, persist writes what is \
-left in the journal, then metrics.
+SIGINT or SIGTERM stop in order: the trader cancels its orders and leaves, then guard; persist \
+writes what is left in the journal, then metrics.
 
 Examples:
   shrike up --env paper

@@ -1,22 +1,26 @@
 //! `shrike demo`: the whole system against a local exchange, on one screen.
 //!
-//! Four processes are started (venue, trader, persist, metrics), watched through the rings, and
+//! Five processes are started (venue, trader, guard, persist, metrics), watched through the rings, and
 //! stopped in order: the trader cancels its orders, persist writes what is left, then the venue's
 //! ledger, the journal and the database are compared. The directory keeps everything the run
 //! wrote; shared memory is cleaned.
 
+mod alertmanager;
+mod crash;
 mod derive;
 mod plain;
 mod session;
 mod summary;
 mod watch;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rings::remove_instance;
+use venue::Fall;
 
-use crate::cli::DemoArgs;
+use crate::cli::{DemoArgs, Scenario};
 use crate::exchange::{ENDED_FILE, Struck, tape_symbols};
 use crate::exit::{Exit, Failure};
 use crate::instance::is_live;
@@ -24,6 +28,7 @@ use crate::reconcile::{self, JournalPlace, Places};
 use crate::siblings;
 use crate::stop::Stop;
 
+use crash::Report;
 use derive::Base;
 use session::{Session, Setup};
 use summary::Summary;
@@ -67,11 +72,15 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         dir: dir.clone(),
         is_plain: args.plain,
         is_recorded: args.record,
+        fall: args.scenario.map(|Scenario::Crash| args.fall.unwrap_or(crash::FALL)),
     };
     let mut session = Session::new(setup, stop)?;
     let started = session.start(&base);
     if started.is_ok() {
-        trade(&mut session);
+        match session.setup.fall {
+            Some(fall) => crash::trade(&mut session, fall),
+            None => trade(&mut session),
+        }
     }
     if let Err(failure) = started {
         session.fail(failure);
@@ -85,12 +94,17 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 
 /// How long to trade; a tape ends on its own.
 fn total_seconds(args: &DemoArgs) -> Option<u64> {
-    let is_endless = args.tape.is_empty() || args.loop_tape;
+    // A scenario ends when it is over.
+    let is_endless = args.scenario.is_none() && (args.tape.is_empty() || args.loop_tape);
     args.seconds.or_else(|| is_endless.then_some(SECONDS_DEFAULT))
 }
 
 fn market_text(args: &DemoArgs, tapes: &[PathBuf]) -> String {
     let speed = if args.speed == 1.0 { String::new() } else { format!(" at {}×", args.speed) };
+    if args.scenario.is_some() {
+        let percent = args.fall.unwrap_or(crash::FALL).depth_ppm / 10_000;
+        return format!("generated market that falls by {percent} %, seed {}{speed}", args.seed);
+    }
     match tapes {
         [] => format!("generated market, seed {}{speed}", args.seed),
         [one] => {
@@ -163,6 +177,10 @@ fn finish(mut session: Session) -> Result<Exit, Failure> {
         None
     };
     session.leave_screen();
+    let report = session.setup.fall.map(|fall| report(&session, fall));
+    for failure in report.iter().flat_map(Report::failures) {
+        session.fail(failure);
+    }
     let elapsed_s = session.elapsed_s();
     let summary = Summary {
         live: session.live(),
@@ -177,6 +195,8 @@ fn finish(mut session: Session) -> Result<Exit, Failure> {
             .as_deref()
             .map(|plan| (plan, Struck::read(&session.venue_dir()))),
         failures: &session.failures,
+        alerts: session.received().len(),
+        crash: report.map(|report| report.to_text()),
     };
     print!("{}", summary.to_text());
     if summary.is_good() {
@@ -186,6 +206,19 @@ fn finish(mut session: Session) -> Result<Exit, Failure> {
     let never_traded = session.armed_at.is_none();
     let first = session.failures.first().map(|failure| failure.exit);
     Ok(first.filter(|_| never_traded).unwrap_or(Exit::Failed))
+}
+
+/// What the fall led to, from everything the run left behind.
+fn report(session: &Session, fall: Fall) -> Report {
+    let manager = session.alertmanager().map(str::to_owned);
+    let places = crash::Places {
+        ledger: &session.setup.dir.join(reconcile::LEDGER_FILE),
+        state_dir: &session.state_dir(),
+        database: &session.setup.database,
+        started_ms: session.started_ms(),
+        config: &session.config_file(),
+    };
+    Report::gather(fall, session.live(), session.received(), manager, &places)
 }
 
 fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
@@ -262,6 +295,7 @@ mod tests {
         assert_eq!(total_seconds(&arguments("--tape a_1.gz")), None);
         assert_eq!(total_seconds(&arguments("--tape a_1.gz --seconds 5")), Some(5));
         assert_eq!(total_seconds(&arguments("--tape a_1.gz --loop")), Some(60));
+        assert_eq!(total_seconds(&arguments("--scenario crash")), None);
     }
 
     #[test]
@@ -276,6 +310,8 @@ mod tests {
     #[test]
     fn the_market_is_named() {
         assert_eq!(market_text(&arguments("--seed 7"), &[]), "generated market, seed 7");
+        let text = market_text(&arguments("--scenario crash --fall 5,5,12"), &[]);
+        assert_eq!(text, "generated market that falls by 12 %, seed 1");
         let tapes = [PathBuf::from("/a/btcusdt_1.gz")];
         let text = market_text(&arguments("--speed 4"), &tapes);
         assert_eq!(text, "recorded market btcusdt_1.gz at 4×");

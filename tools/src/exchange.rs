@@ -178,6 +178,7 @@ fn config(args: &VenueArgs) -> Result<VenueConfig, Failure> {
         seed: args.seed,
         source,
         speed: args.speed,
+        fall: args.fall,
         accounts: vec![AccountSetup { balance: args.balance, ..AccountSetup::default() }],
         dir: args.dir.clone(),
         faults: faults.unwrap_or(Plan::Quiet),

@@ -111,6 +111,14 @@ impl View {
         let info = run_info(&reader.info());
         Ok(Self { instance: instance.to_owned(), info, reader })
     }
+    /// Whether the trader has made its segments anew since.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.reader.is_stale()
+    }
+    /// When the trader started, Unix seconds.
+    pub(crate) fn started_s(&self) -> i64 {
+        i64::from(self.reader.identity().boot_epoch)
+    }
     /// The newest status, if there is one.
     pub(crate) fn status(&self) -> Option<Status> {
         self.reader.load().map(|(_, status)| status)

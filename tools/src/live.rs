@@ -4,20 +4,28 @@
 //! both are tested without a trader. Latencies come from the stage stamps in the journal: `read()`
 //! of the socket returned → `write()` is called, in cycles of the trader's counter.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hdrhistogram::Histogram;
 use schema::{
-    Event, ExecType, ExecutionReport, Record, RunInfo, Stage, StateChange, Status, SymbolId,
-    TradeId,
+    Event, ExecType, ExecutionReport, KillChange, Record, RunInfo, Stage, StateChange, Status,
+    SymbolId, TradeId, VenueOrderId,
 };
+
+mod guard;
+
+pub(crate) use guard::{GuardReader, Guarded};
 
 /// Fills kept for the list on the screen.
 const FILLS_KEPT: usize = 64;
+/// Working orders kept.
+const ORDERS_KEPT: usize = 256;
 /// Fills remembered, so that a report told again (by the other connection, by REST) counts once.
 const FILLS_REMEMBERED: usize = 1_024;
+/// Changes of the kill switch kept.
+const KILLS_KEPT: usize = 64;
 /// State changes kept.
-const STATES_KEPT: usize = 16;
+const STATES_KEPT: usize = 64;
 /// Equity samples kept; one a second is enough for the sparkline of a wide screen.
 const EQUITY_KEPT: usize = 240;
 /// Nanoseconds between two equity samples.
@@ -51,8 +59,16 @@ pub(crate) struct Live {
     pub(crate) commission: i128,
     /// Newest fills, newest first.
     pub(crate) recent_fills: VecDeque<ExecutionReport>,
+    /// Orders that work, as the venue told last, by its id: newest last.
+    pub(crate) working: BTreeMap<(VenueOrderId, SymbolId), ExecutionReport>,
+    /// Orders that have ended, so that one told late by the other connection does not work again.
+    ended: VecDeque<(VenueOrderId, SymbolId)>,
     /// Fills seen, by symbol and the venue's trade id.
     seen: VecDeque<(SymbolId, TradeId)>,
+    /// guard's numbers.
+    pub(crate) guarded: Guarded,
+    /// Presses and releases of the kill switch, oldest first.
+    pub(crate) kills: Vec<KillChange>,
     /// State changes, newest first.
     pub(crate) states: VecDeque<StateChange>,
     /// Equity over time, units of 1e-8, oldest first.
@@ -77,11 +93,21 @@ impl Live {
             realized: 0,
             commission: 0,
             recent_fills: VecDeque::with_capacity(FILLS_KEPT),
+            working: BTreeMap::new(),
+            ended: VecDeque::with_capacity(ORDERS_KEPT),
             seen: VecDeque::with_capacity(FILLS_REMEMBERED),
+            guarded: Guarded::default(),
+            kills: vec![],
             states: VecDeque::with_capacity(STATES_KEPT),
             equity: VecDeque::with_capacity(EQUITY_KEPT),
             equity_at_ns: 0,
         }
+    }
+
+    /// Another life of the run: all but guard's numbers begins anew.
+    pub(crate) fn begin(&mut self, info: RunInfo) {
+        let guarded = std::mem::take(&mut self.guarded);
+        *self = Self { guarded, ..Self::new(info) };
     }
 
     /// Takes a newer status.
@@ -104,7 +130,12 @@ impl Live {
             Ok(Event::State(change)) => {
                 push_bounded_front(&mut self.states, change, STATES_KEPT);
             }
-            Ok(Event::Report(report)) if report.exec_type == ExecType::Trade => {
+            Ok(Event::Kill(change)) if self.kills.len() < KILLS_KEPT => self.kills.push(change),
+            Ok(Event::Report(report)) if report.exec_type != ExecType::Trade => {
+                self.take_order(&report);
+            }
+            Ok(Event::Report(report)) => {
+                self.take_order(&report);
                 let id = (report.symbol, report.trade_id);
                 if self.seen.contains(&id) {
                     return;
@@ -122,6 +153,20 @@ impl Live {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Keeps what works.
+    fn take_order(&mut self, report: &ExecutionReport) {
+        let id = (report.venue_order_id, report.symbol);
+        if report.status.is_terminal() {
+            self.working.remove(&id);
+            push_bounded_front(&mut self.ended, id, ORDERS_KEPT);
+            return;
+        }
+        let has_room = self.working.len() < ORDERS_KEPT || self.working.contains_key(&id);
+        if has_room && !self.ended.contains(&id) {
+            self.working.insert(id, *report);
         }
     }
 

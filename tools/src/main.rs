@@ -30,6 +30,7 @@ mod sidecar;
 mod status;
 mod stop;
 mod terminal;
+mod top;
 mod up;
 
 use std::ffi::OsString;
@@ -79,6 +80,7 @@ fn run(verb: &Verb) -> Result<Exit, Failure> {
         Verb::Venue(args) => exchange::run(args),
         Verb::Up(args) => up::run(args),
         Verb::Status(args) => status::run(args),
+        Verb::Top(args) => top::run(args),
         Verb::Flatten(args) => command::flatten(args),
         Verb::Halt(args) => command::simple(args, CommandKind::Halt),
         Verb::Resume(args) => command::resume(args),

@@ -87,3 +87,14 @@ pub(crate) fn metrics(
     let program = siblings::find("metrics")?;
     Ok(Plan { name: "metrics", program, args, env: vec![], nice: SIDECAR_NICE })
 }
+
+/// guard; it reads the environment's file itself, to run with no trader.
+///
+/// # Errors
+/// Its binary is missing.
+pub(crate) fn guard(config: &Path) -> Result<Plan, Failure> {
+    let mut args = arguments(&["--config"]);
+    args.push(config.into());
+    let program = siblings::find("guard")?;
+    Ok(Plan { name: "guard", program, args, env: vec![], nice: 0 })
+}

@@ -4,15 +4,21 @@
 //! what the trader may do, prices and positions, money, fills, and how long a tick takes to become
 //! an order. Everything fits 80 × 24; larger terminals show more fills, bars and log lines.
 
+mod feeds;
+mod guard;
 mod latency;
+mod limits;
 mod panels;
+mod top;
+
+pub(crate) use top::{TopFrame, draw as draw_top};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph, Widget};
-use schema::{StateReason, TradingState};
+use schema::{KillStep, StateReason, TradingState};
 
 use crate::human;
 use crate::live::Live;
@@ -63,11 +69,12 @@ const WARN: Style = Style::new().fg(Color::Yellow);
 /// Draws everything.
 pub(crate) fn draw(area: Rect, buffer: &mut Buffer, live: &Live, frame: &Frame) {
     let symbols = live.info.symbols().len().max(1) as u16;
-    let [head, top, table, middle, counters, log, foot] = Layout::vertical([
+    let [head, top, table, middle, counters, guarded, log, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(6),
         Constraint::Length(symbols + 3),
         Constraint::Fill(3),
+        Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Fill(1),
         Constraint::Length(1),
@@ -77,15 +84,20 @@ pub(crate) fn draw(area: Rect, buffer: &mut Buffer, live: &Live, frame: &Frame) 
     let [links, account, equity] =
         Layout::horizontal([Constraint::Length(34), Constraint::Length(28), Constraint::Fill(1)])
             .areas(top);
-    panels::links(links, buffer, live, frame);
+    panels::links(links, buffer, live, frame.now_mono_ns);
     panels::account(account, buffer, live);
     panels::equity(equity, buffer, live);
     panels::symbols(table, buffer, live);
     let [bars, fills] =
         Layout::horizontal([Constraint::Percentage(48), Constraint::Fill(1)]).areas(middle);
-    latency::draw(bars, buffer, live);
+    if live.guarded.kill_step() == KillStep::None {
+        latency::draw(bars, buffer, live);
+    } else {
+        guard::kill(bars, buffer, &live.guarded);
+    }
     panels::fills(fills, buffer, live);
     panels::counters(counters, buffer, live);
+    guard::line(guarded, buffer, &live.guarded, frame.now_mono_ns);
     panels::log(log, buffer, frame);
     draw_foot(foot, buffer, frame);
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::exit::{Exit, Failure};
 
 /// What a run needs besides `shrike` itself.
-pub(crate) const RUN: [&str; 3] = ["trader", "persist", "metrics"];
+pub(crate) const RUN: [&str; 4] = ["trader", "guard", "persist", "metrics"];
 
 /// Where a sibling is.
 ///

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let sink: Sink = Arc::new(|name, line| println!("{name:<8}| {line}"));
     say(&format!("instance {}, configuration {}", settings.instance, config.display()));
     let mut trader = Process::start(&plans::trader(&config)?, &sink)?;
-    let mut sidecars = sidecars(&settings, &sink)?;
+    let mut sidecars = sidecars(&config, &settings, &sink)?;
     if let Some(out) = &args.record {
         sidecars.push(Sidecar::start(plans::record(&settings.instance, out)?, &sink)?);
     }
@@ -86,12 +86,13 @@ fn say(text: &str) {
     println!("{:<8}| {text}", "shrike");
 }
 
-/// persist first: it has work left when the others are done.
-fn sidecars(settings: &Settings, sink: &Sink) -> Result<Vec<Sidecar>, Failure> {
+/// In the order of their stop: guard watches until the trader has ended, persist has work left.
+fn sidecars(config: &Path, settings: &Settings, sink: &Sink) -> Result<Vec<Sidecar>, Failure> {
     let instance = &settings.instance;
     let logs = settings.log_dir.as_deref();
     let database = std::env::var("DATABASE_URL").ok();
     Ok(vec![
+        Sidecar::start(plans::guard(config)?, sink)?,
         Sidecar::start(plans::persist(instance, database.as_deref(), logs)?, sink)?,
         Sidecar::start(plans::metrics(instance, None, logs)?, sink)?,
     ])

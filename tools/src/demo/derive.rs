@@ -22,6 +22,10 @@ pub(super) struct Derived<'a> {
     pub(super) log_dir: &'a Path,
     /// Symbols to trade; empty keeps those of the file.
     pub(super) symbols: &'a [String],
+    /// Where the kill switch's latch and guard's record go.
+    pub(super) state_dir: &'a Path,
+    /// Where alerts go: kind and address.
+    pub(super) alerts: &'a [(&'static str, String)],
 }
 
 /// A configuration to derive from.
@@ -64,11 +68,11 @@ impl Base {
         capital.as_str().map(str::to_owned).or_else(number).or_else(float)
     }
 
-    /// The text of the derived configuration, and symbols whose limits were copied from another.
+    /// The derived configuration, and symbols whose limits were copied from another.
     ///
     /// # Errors
     /// The file has no symbol to take limits from.
-    pub(super) fn derive(&self, with: &Derived<'_>) -> Result<(String, Vec<String>), Failure> {
+    pub(super) fn derive(&self, with: &Derived<'_>) -> Result<(DocumentMut, Vec<String>), Failure> {
         let mut document = self.document.clone();
         document["instance"] = value(with.instance);
         let venue = table(&mut document, "venue");
@@ -84,8 +88,9 @@ impl Base {
         keys["api_key_file"] = value(path_text(&with.venue_dir.join("api_key")));
         keys["api_secret_file"] = value(path_text(&with.venue_dir.join(secret)));
         table(&mut document, "log")["dir"] = value(path_text(with.log_dir));
+        guard(&mut document, with);
         let copied = self.take_symbols(&mut document, with.symbols)?;
-        Ok((document.to_string(), copied))
+        Ok((document, copied))
     }
 
     /// Keeps the symbols asked for; one that the file lacks gets the limits of the file's last.
@@ -124,8 +129,26 @@ impl Base {
     }
 }
 
+/// guard's own key, the latch and the alerts; thresholds stay the file's.
+fn guard(document: &mut DocumentMut, with: &Derived<'_>) {
+    let guard = table(document, "guard");
+    guard["require_verdict"] = value(true);
+    guard["api_key_file"] = value(path_text(&with.venue_dir.join("guard_api_key")));
+    guard["api_secret_file"] = value(path_text(&with.venue_dir.join("guard_api_secret")));
+    guard["key_type"] = value("hmac");
+    table(document, "kill")["state_dir"] = value(path_text(with.state_dir));
+    let mut channels = ArrayOfTables::new();
+    for (kind, url) in with.alerts {
+        let mut channel = Table::new();
+        channel["kind"] = value(*kind);
+        channel["url"] = value(url);
+        channels.push(channel);
+    }
+    document["alert"] = Item::ArrayOfTables(channels);
+}
+
 /// A section, made if it is missing.
-fn table<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut Item {
+pub(super) fn table<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut Item {
     if document.get(name).is_none() {
         document[name] = Item::Table(Table::new());
     }
@@ -193,8 +216,11 @@ name = "imbalance" # tuned by hand
             venue_dir: Path::new("/run/venue"),
             log_dir: Path::new("/run/log"),
             symbols: &symbols,
+            state_dir: Path::new("/run/state"),
+            alerts: &[("webhook", "http://127.0.0.1:5/guard".to_owned())],
         };
-        let (text, copied) = base.derive(&with).expect("derived");
+        let (document, copied) = base.derive(&with).expect("derived");
+        let text = document.to_string();
         (text.parse().expect("TOML"), text, copied)
     }
 
@@ -211,6 +237,13 @@ name = "imbalance" # tuned by hand
         assert_eq!(venue["recv_window_ms"].as_integer(), Some(2000));
         assert_eq!(document["keys"]["api_secret_file"].as_str(), Some("/run/venue/api_secret"));
         assert_eq!(document["log"]["dir"].as_str(), Some("/run/log"));
+        let guard = &document["guard"];
+        assert_eq!(guard["require_verdict"].as_bool(), Some(true));
+        assert_eq!(guard["api_secret_file"].as_str(), Some("/run/venue/guard_api_secret"));
+        assert_eq!(document["kill"]["state_dir"].as_str(), Some("/run/state"));
+        let alerts = document["alert"].as_array_of_tables().expect("alerts");
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(alerts.get(0).expect("one")["url"].as_str(), Some("http://127.0.0.1:5/guard"));
         assert!(text.contains("# tuned by hand"), "comments stay:\n{text}");
         assert!(copied.is_empty());
         assert_eq!(base.capital().as_deref(), Some("7700"));

@@ -10,10 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use schema::TradingState;
+use venue::Fall;
 
+use super::alertmanager::{self, Alertmanager};
+use super::crash;
 use super::derive::{Base, Derived};
 use super::plain;
 use super::watch::Watch;
+use super::webhook::{Received, Webhook};
 use crate::exchange::Urls;
 use crate::exit::{Exit, Failure};
 use crate::instance::mono_ns;
@@ -39,6 +43,10 @@ const TRADER_STOP: Duration = Duration::from_secs(30);
 const PERSIST_STOP: Duration = Duration::from_secs(60);
 /// Everything else ends in this time.
 const OTHER_STOP: Duration = Duration::from_secs(15);
+/// Alertmanager takes alerts in this time.
+const ALERTMANAGER_START: Duration = Duration::from_secs(20);
+/// What arrived at the demo's own receiver of alerts, one message a line.
+const ALERTS_FILE: &str = "alerts.jsonl";
 /// Where everything the trader took and said is kept.
 const RECORDING_FILE: &str = "run.rec";
 /// Log lines kept for the screen.
@@ -72,6 +80,8 @@ pub(super) struct Setup {
     pub(super) is_plain: bool,
     /// Whether everything is kept for a replay.
     pub(super) is_recorded: bool,
+    /// The market falls, and the account is long.
+    pub(super) fall: Option<Fall>,
 }
 
 /// A run in progress.
@@ -99,6 +109,10 @@ pub(super) struct Session {
     state: Option<TradingState>,
     /// Where the venue's faults are set.
     faults_url: Option<String>,
+    /// Where alerts arrive.
+    webhook: Webhook,
+    /// Address of a real Alertmanager, in a scenario and where there is one.
+    alertmanager: Option<String>,
 }
 
 impl Session {
@@ -112,6 +126,7 @@ impl Session {
         let sink = sink(&setup, Arc::clone(&log))?;
         let is_screen = !setup.is_plain && std::io::stdout().is_terminal();
         let terminal = if is_screen { Some(Terminal::take()?) } else { None };
+        let webhook = Webhook::start(&setup.dir.join(ALERTS_FILE))?;
         let watch = Watch::new(setup.instance.clone(), setup.dir.join(JOURNAL_FILE));
         Ok(Self {
             setup,
@@ -132,6 +147,8 @@ impl Session {
             line_at: Instant::now(),
             state: None,
             faults_url: None,
+            webhook,
+            alertmanager: None,
         })
     }
 
@@ -144,6 +161,7 @@ impl Session {
         self.venue = Some(Process::start(&self.venue_plan(base)?, &self.sink)?);
         let urls = self.wait_for_venue()?;
         self.faults_url = Some(format!("{}/shrike/faults", urls.plain_rest_url));
+        let manager = self.start_alertmanager()?;
         let config = self.write_config(base, &urls)?;
         RunFile {
             instance: self.setup.instance.clone(),
@@ -163,14 +181,56 @@ impl Session {
         let logs = self.setup.dir.join("log");
         let instance = &self.setup.instance;
         let address = self.setup.dir.join("metrics.address");
+        // Stopped in this order: what guard says last is written, and its alerts are taken.
         let plans = [
+            plans::guard(&config)?,
             plans::persist(instance, Some(&self.setup.database), Some(&logs))?,
             plans::metrics(instance, Some(&address), Some(&logs))?,
         ];
         for plan in plans {
             self.sidecars.push(Sidecar::start(plan, &self.sink)?);
         }
+        self.sidecars.extend(manager);
         Ok(())
+    }
+
+    /// A real Alertmanager for a scenario, ready to take alerts; the webhook alone where there is
+    /// none.
+    fn start_alertmanager(&mut self) -> Result<Option<Sidecar>, Failure> {
+        if self.setup.fall.is_none() {
+            return Ok(None);
+        }
+        let Some(program) = alertmanager::program() else {
+            self.say("Alertmanager is not installed: guard tells the webhook itself");
+            return Ok(None);
+        };
+        self.phase("starting Alertmanager");
+        let dir = self.setup.dir.join("alertmanager");
+        let url = self.webhook.url("alertmanager");
+        let manager = Alertmanager::prepare(program, &dir, &url)?;
+        let mut sidecar = Sidecar::start(manager.plan.clone(), &self.sink)?;
+        let deadline = Instant::now() + ALERTMANAGER_START;
+        while !manager.is_ready() {
+            if let Some(news) = sidecar.turn(&self.sink) {
+                return Err(Failure::new(Exit::Unavailable, news, "see its log"));
+            }
+            if Instant::now() >= deadline || !self.turn()? {
+                let what = "Alertmanager does not become ready";
+                return Err(Failure::new(Exit::Busy, what, "see its log"));
+            }
+        }
+        self.alertmanager = Some(manager.url);
+        Ok(Some(sidecar))
+    }
+
+    /// The kill switch's folder.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.setup.dir.join("state")
+    }
+
+    /// The run's configuration.
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.setup.dir.join("trader.toml")
     }
 
     fn venue_plan(&self, base: &Base) -> Result<Plan, Failure> {
@@ -198,6 +258,9 @@ impl Session {
         }
         if let Some(faults) = &setup.faults {
             args.extend(["--faults".into(), faults.into()]);
+        }
+        if let Some(fall) = &setup.fall {
+            args.extend(["--fall".into(), fall.to_string().into()]);
         }
         if setup.tapes.is_empty() {
             for symbol in &setup.symbols {
@@ -238,18 +301,26 @@ impl Session {
     }
 
     fn write_config(&mut self, base: &Base, urls: &Urls) -> Result<PathBuf, Failure> {
-        let (text, copied) = base.derive(&Derived {
+        let mut alerts = vec![("webhook", self.webhook.url("guard"))];
+        alerts.extend(self.alertmanager.iter().map(|url| ("alertmanager", url.clone())));
+        let (mut document, copied) = base.derive(&Derived {
             instance: &self.setup.instance,
             urls,
             venue_dir: &self.setup.dir.join("venue"),
             log_dir: &self.setup.dir.join("log"),
             symbols: &self.setup.symbols,
+            state_dir: &self.state_dir(),
+            alerts: &alerts,
         })?;
+        if self.setup.fall.is_some() {
+            crash::prepare(&mut document);
+        }
         for symbol in copied {
             self.say(&format!("{symbol} is not in the configuration: it gets another's limits"));
         }
-        let path = self.setup.dir.join("trader.toml");
-        std::fs::write(&path, text).map_err(|error| Failure::file(&path, &error))?;
+        let path = self.config_file();
+        std::fs::write(&path, document.to_string())
+            .map_err(|error| Failure::file(&path, &error))?;
         Ok(path)
     }
 
@@ -309,7 +380,8 @@ impl Session {
             None => Health::Waiting,
         };
         let mut processes = vec![("venue", health(&self.venue)), ("trader", health(&self.trader))];
-        for name in ["persist", "metrics"] {
+        let manager = self.alertmanager.as_ref().map(|_| "alertmanager");
+        for name in ["guard", "persist", "metrics"].into_iter().chain(manager) {
             let sidecar = self.sidecars.iter().find(|sidecar| sidecar.name() == name);
             processes.push((
                 name,
@@ -348,6 +420,26 @@ impl Session {
         self.traded_s.unwrap_or_else(now)
     }
 
+    /// Trading state, once the trader has told one.
+    pub(super) fn state(&self) -> Option<TradingState> {
+        self.state
+    }
+
+    /// The alerts that arrived so far.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.webhook.received()
+    }
+
+    /// Where a real Alertmanager takes alerts, if there is one.
+    pub(super) fn alertmanager(&self) -> Option<&str> {
+        self.alertmanager.as_deref()
+    }
+
+    /// When the run began, Unix ms.
+    pub(super) fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
     /// What is known of the run.
     pub(super) fn live(&self) -> &Live {
         &self.watch.live
@@ -372,6 +464,13 @@ impl Session {
     pub(super) fn phase(&mut self, phase: &str) {
         phase.clone_into(&mut self.phase);
         self.say(phase);
+    }
+
+    /// As [`Self::phase`], unless that is what was said last.
+    pub(super) fn phase_once(&mut self, phase: &str) {
+        if self.phase != phase {
+            self.phase(phase);
+        }
     }
 
     fn say(&self, text: &str) {
@@ -461,7 +560,9 @@ impl Session {
 /// Writes each child's lines to a file of its own and keeps the newest for the screen.
 fn sink(setup: &Setup, log: Arc<Mutex<VecDeque<String>>>) -> Result<Sink, Failure> {
     let mut files = vec![];
-    for name in ["shrike", "venue", "trader", "persist", "metrics", "record"] {
+    for name in
+        ["shrike", "venue", "trader", "guard", "persist", "metrics", "record", "alertmanager"]
+    {
         let path = setup.dir.join("log").join(format!("{name}.out"));
         let file = File::create(&path).map_err(|error| Failure::file(&path, &error))?;
         files.push((name, Mutex::new(file)));

@@ -28,6 +28,10 @@ pub(super) struct Summary<'a> {
     pub(super) faults: Option<(&'a str, Struck)>,
     /// What went wrong.
     pub(super) failures: &'a [Failure],
+    /// Alerts that arrived.
+    pub(super) alerts: usize,
+    /// What a fall led to.
+    pub(super) crash: Option<String>,
 }
 
 impl Summary<'_> {
@@ -74,6 +78,7 @@ impl Summary<'_> {
             human::count(status.hot_allocations),
             human::count(status.tls_allocations),
         )?;
+        self.write_guard(out)?;
         if live.lost > 0 {
             writeln!(out, "  journal        {} records were not seen here", live.lost)?;
         }
@@ -95,7 +100,28 @@ impl Summary<'_> {
         writeln!(out, "  venue ledger   {}", ledger.display())?;
         writeln!(out, "  journal        {}", self.dir.join(reconcile::JOURNAL_FILE).display())?;
         writeln!(out, "  logs           {}", self.dir.join("log").display())?;
+        out.push_str(self.crash.as_deref().unwrap_or_default());
         self.write_verdict(out)
+    }
+
+    fn write_guard(&self, out: &mut String) -> std::fmt::Result {
+        let guarded = &self.live.guarded;
+        let Some(risk) = guarded.risk else {
+            return writeln!(out, "  guard          said nothing");
+        };
+        writeln!(
+            out,
+            "  guard          {} looks; worst drawdown {:.2} %, leverage {:.2}×, VaR 99 % {}; {} \
+             comparisons with the venue, {} differences; {} requests failed; {} alerts arrived",
+            human::count(guarded.seen),
+            guarded.drawdown_ppm_max as f64 / 10_000.0,
+            guarded.leverage_e2_max as f64 / 100.0,
+            if risk.var_99 < 0 { "too early".to_owned() } else { human::money(risk.var_99) },
+            human::count(risk.comparisons),
+            human::count(risk.differences),
+            human::count(risk.api_errors),
+            self.alerts,
+        )
     }
 
     fn write_latency(&self, out: &mut String) -> std::fmt::Result {
@@ -159,6 +185,15 @@ mod tests {
         }
         live.status.ticks = 54_321;
         live.status.orders = 140;
+        let risk = schema::PortfolioRisk {
+            mono_ns: 1,
+            drawdown_ppm: 2_500,
+            leverage_e2: 31,
+            var_99: -1,
+            comparisons: 20,
+            ..schema::PortfolioRisk::default()
+        };
+        live.guarded.take(risk);
         live
     }
 
@@ -176,6 +211,8 @@ mod tests {
             restarts: &[("persist", 1), ("metrics", 0)],
             faults: Some(("seed:7", Struck { total: 12, kinds: vec![("lag".to_owned(), 12)] })),
             failures: &[],
+            alerts: 2,
+            crash: Some("\nA fall of 15 %\n".to_owned()),
         };
         assert!(summary.is_good());
         let text = summary.to_text();
@@ -195,6 +232,9 @@ mod tests {
             "persist        started again 1",
             "venue faults   12 struck (seed:7): lag 12",
             "agree to the last digit",
+            "1 looks; worst drawdown 0.25 %, leverage 0.31×, VaR 99 % too early; 20 comparisons",
+            "2 alerts arrived",
+            "A fall of 15 %",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
@@ -214,6 +254,8 @@ mod tests {
             restarts: &[],
             faults: None,
             failures: &failures,
+            alerts: 0,
+            crash: None,
         };
         assert!(!summary.is_good());
         assert!(summary.to_text().contains("FAILED: trader was killed by signal 9"));

@@ -7,7 +7,7 @@ use schema::{Record, RunInfo};
 
 use crate::exit::Failure;
 use crate::instance::{self, View};
-use crate::live::Live;
+use crate::live::{GuardReader, Live};
 use crate::recording::Recorder;
 
 /// Records taken in one turn, so that a screen is drawn even while much is to be read.
@@ -18,6 +18,7 @@ pub(super) struct Watch {
     instance: String,
     path: PathBuf,
     attached: Option<Attached>,
+    guard: GuardReader,
     /// What is known so far.
     pub(super) live: Live,
 }
@@ -33,7 +34,8 @@ struct Attached {
 impl Watch {
     /// Waits for a run of this name; its journal goes to `path`.
     pub(super) fn new(instance: String, path: PathBuf) -> Self {
-        Self { instance, path, attached: None, live: Live::new(RunInfo::default()) }
+        let live = Live::new(RunInfo::default());
+        Self { instance, path, attached: None, guard: GuardReader::default(), live }
     }
 
     /// Takes what is new. Before the trader has made its segments there is nothing.
@@ -44,6 +46,7 @@ impl Watch {
         if self.attached.is_none() {
             self.attach()?;
         }
+        self.guard.turn(&self.instance, &mut self.live.guarded);
         let Some(attached) = &mut self.attached else { return Ok(()) };
         for _ in 0..RECORDS_A_TURN {
             match attached.journal.next() {
@@ -87,7 +90,7 @@ impl Watch {
         let Ok(journal) = instance::journal(&self.instance, true) else { return Ok(()) };
         let Ok(view) = View::open(&self.instance) else { return Ok(()) };
         let recorder = Recorder::create(&self.path, &view.info)?;
-        self.live = Live::new(view.info);
+        self.live.begin(view.info);
         self.attached = Some(Attached { view, journal, recorder, head: 0 });
         Ok(())
     }

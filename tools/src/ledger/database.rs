@@ -254,7 +254,7 @@ fn order_id(text: &str) -> Result<i64, String> {
 }
 
 /// Milliseconds of a UTC time as SQLite and PostgreSQL write it.
-fn time_ms(text: &str) -> Result<i64, String> {
+pub(crate) fn time_ms(text: &str) -> Result<i64, String> {
     let plain = text.trim_end_matches("+00").trim_end_matches('Z').replace('T', " ");
     NaiveDateTime::parse_from_str(&plain, "%Y-%m-%d %H:%M:%S%.f")
         .map(|time| time.and_utc().timestamp_millis())

@@ -148,3 +148,20 @@ fn state_changes_are_kept() {
     assert_eq!(live.symbol(SymbolId(1)), "ETHUSDT");
     assert_eq!(live.symbol(SymbolId::NONE), "-");
 }
+
+#[test]
+fn an_order_works_until_it_has_ended_however_often_it_is_told() {
+    let mut live = Live::new(run_info());
+    let mut tell = |exec_type, status| {
+        let report =
+            ExecutionReport { exec_type, status, ..fill(7, Side::Buy, "64000.1", "0.002") };
+        live.take_record(&Event::Report(report).to_record());
+        live.working.len()
+    };
+    assert_eq!(tell(ExecType::New, OrderStatus::New), 1);
+    assert_eq!(tell(ExecType::New, OrderStatus::New), 1);
+    assert_eq!(tell(ExecType::Trade, OrderStatus::PartiallyFilled), 1);
+    assert_eq!(tell(ExecType::Canceled, OrderStatus::Canceled), 0);
+    assert_eq!(tell(ExecType::New, OrderStatus::New), 0, "told late by the other connection");
+    assert_eq!(live.fills, 1);
+}

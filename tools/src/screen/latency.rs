@@ -87,7 +87,7 @@ fn short(ns: u64) -> String {
 }
 
 /// A bar with eighths of a cell, so that it visibly moves.
-fn bar(count: u64, highest: u64, width: usize) -> String {
+pub(super) fn bar(count: u64, highest: u64, width: usize) -> String {
     const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let eighths = (u128::from(count) * (width as u128 * 8) / u128::from(highest)) as usize;
     let mut text = "█".repeat(eighths / 8);

@@ -1,5 +1,7 @@
 //! The panels of the screen.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
@@ -26,15 +28,16 @@ fn gain_style(units: i64) -> Style {
 }
 
 /// Connections, with frames and the age of the newest one.
-pub(super) fn links(area: Rect, buffer: &mut Buffer, live: &Live, frame: &Frame) {
+pub(super) fn links(area: Rect, buffer: &mut Buffer, live: &Live, now_mono_ns: u64) {
     let block = panel("links");
     let inner = block.inner(area);
     block.render(area, buffer);
-    let lines: Vec<Line> = Link::ALL.iter().map(|link| link_line(*link, live, frame)).collect();
+    let line = |link: &Link| link_line(*link, live, now_mono_ns);
+    let lines: Vec<Line> = Link::ALL.iter().map(line).collect();
     Paragraph::new(lines).render(inner, buffer);
 }
 
-fn link_line(link: Link, live: &Live, frame: &Frame) -> Line<'static> {
+fn link_line(link: Link, live: &Live, now_mono_ns: u64) -> Line<'static> {
     let status = live.status.links[link as usize];
     if status.up == 0 {
         let mark = if status.connects == 0 { DIM } else { BAD };
@@ -44,7 +47,7 @@ fn link_line(link: Link, live: &Live, frame: &Frame) -> Line<'static> {
             Span::styled("down", mark),
         ]);
     }
-    let age = frame.now_mono_ns.saturating_sub(status.last_frame_mono_ns);
+    let age = now_mono_ns.saturating_sub(status.last_frame_mono_ns);
     // Users and orders are silent when nothing happens; markets are not.
     let quiet = matches!(link, Link::Public | Link::Market) && age > LINK_QUIET_NS;
     let age = if status.last_frame_mono_ns == 0 { "-".to_owned() } else { human::duration(age) };
@@ -143,9 +146,16 @@ const COLUMNS: [Column; 12] = [
 
 /// One row a symbol.
 pub(super) fn symbols(area: Rect, buffer: &mut Buffer, live: &Live) {
-    let shown = |(_, _, narrow): &Column| *narrow || area.width > NARROW;
-    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|at| shown(&COLUMNS[*at])).collect();
-    let rows = live.info.symbols().iter().zip(&live.status.symbols).map(|(info, status)| {
+    symbols_page(area, buffer, live, 0..schema::SYMBOLS_MAX);
+}
+
+/// Rows of some of the symbols.
+pub(super) fn symbols_page(area: Rect, buffer: &mut Buffer, live: &Live, shown: Range<usize>) {
+    let (skip, take) = (shown.start, shown.len());
+    let fits = |(_, _, narrow): &Column| *narrow || area.width > NARROW;
+    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|at| fits(&COLUMNS[*at])).collect();
+    let all = live.info.symbols().iter().zip(&live.status.symbols);
+    let rows = all.skip(skip).take(take).map(|(info, status)| {
         let cells = symbol_cells(info, status);
         Row::new(columns.iter().map(|at| cells[*at].clone()).collect::<Vec<_>>())
     });
@@ -232,6 +242,40 @@ fn fill_line(fill: &ExecutionReport, live: &Live, is_narrow: bool) -> Line<'stat
     Line::from(spans)
 }
 
+/// Orders that work, newest first.
+pub(super) fn orders(area: Rect, buffer: &mut Buffer, live: &Live) {
+    let block = panel("orders");
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let line = |order: &ExecutionReport| {
+        let info = live.info.symbols().get(order.symbol.index());
+        let decimals = |units: Option<i64>, otherwise| units.map_or(otherwise, human::decimals);
+        let tick = decimals(info.map(|info| info.tick_size), 2);
+        let step = decimals(info.map(|info| info.step_size), 3);
+        let side = if order.side == Side::Buy { GOOD } else { BAD };
+        let left = Qty::from_units(order.qty.units() - order.cum_qty.units());
+        let reduces = if order.reduce_only { " reduces" } else { "" };
+        Line::from(vec![
+            Span::styled(format!(" {:<4} ", order.side.as_str()), side),
+            Span::raw(format!("{:>8} ", format!("{left:.step$}"))),
+            Span::raw(format!("{:<8} ", live.symbol(order.symbol))).bold(),
+            Span::raw(format!("{:>10} ", format!("{:.tick$}", order.price))),
+            Span::styled(format!("{}{reduces}", order.time_in_force.as_str()), DIM),
+        ])
+    };
+    let lines: Vec<Line> =
+        live.working.values().rev().take(usize::from(inner.height)).map(line).collect();
+    if lines.is_empty() {
+        let told = match live.status.open_orders {
+            0 => " none work".to_owned(),
+            count => format!(" {count} work, from before this look"),
+        };
+        Paragraph::new(Line::styled(told, DIM)).render(inner, buffer);
+    } else {
+        Paragraph::new(lines).render(inner, buffer);
+    }
+}
+
 /// Counters in one line.
 pub(super) fn counters(area: Rect, buffer: &mut Buffer, live: &Live) {
     let status = &live.status;
@@ -244,6 +288,7 @@ pub(super) fn counters(area: Rect, buffer: &mut Buffer, live: &Live) {
     add("ticks", human::count(status.ticks), Style::new().bold());
     add("orders", human::count(status.orders), Style::new().bold());
     add("fills", human::count(status.fills), Style::new().bold());
+    add("working", human::count(status.open_orders), Style::new());
     add("cancels", human::count(status.cancels), Style::new());
     add("refused", human::count(status.rejects), Style::new());
     let rejects = status.venue_rejects;
