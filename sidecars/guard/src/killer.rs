@@ -1,18 +1,26 @@
-//! Carries the kill switch out in a thread of its own.
+//! Carries the kill switch out in a thread of its own, so that no answer of the venue that does not
+//! come delays the verdict.
+//!
+//! A living trader closes by itself and is left [`crate::config::Kill::trader_ms`] from the last
+//! progress that the venue shows; without a heartbeat, or without progress, guard does it. Both at
+//! once do no harm: everything that is sent is a cancel or can only reduce.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use schema::{KillStep, Status};
+use schema::KillStep;
 
+use crate::clock::mono_ns;
 use crate::config::Config;
+use crate::kill::{Desk, Executor, Step};
 
 /// How far it is; times from the trigger, ns, zero until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Step.
     pub step: KillStep,
-    /// Until no new order could leave.
+    /// Until no new order could leave: the trader said that it is killed, or was silent.
     pub halted_ns: u64,
     /// Until the venue had no order.
     pub cancelled_ns: u64,
@@ -20,26 +28,197 @@ pub struct Progress {
     pub flat_ns: u64,
 }
 
-/// The thread.
+const BEGUN: Progress =
+    Progress { step: KillStep::Halting, halted_ns: 0, cancelled_ns: 0, flat_ns: 0 };
+
+/// The trader as the thread needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Its heartbeat is fresh.
+    pub is_fresh: bool,
+    /// It says that it is killed.
+    pub is_killed: bool,
+}
+
 #[derive(Debug)]
-pub struct Killer {}
+struct State {
+    /// When it was pressed, monotonic ns.
+    pressed_ns: Option<u64>,
+    /// Counts presses, so that the thread knows one from the next.
+    presses: u64,
+    trader: Seen,
+    progress: Progress,
+    is_over: bool,
+}
+
+type Shared = Arc<(Mutex<State>, Condvar)>;
+
+/// The thread's handle; dropping it ends the thread, with the switch as it is.
+#[derive(Debug)]
+pub struct Killer {
+    shared: Shared,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Killer {
-    /// Starts it.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// None yet.
-    pub fn start(_config: &Config, _stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
-        Ok(Self {})
+    /// If it cannot be started.
+    pub fn start(config: &Config, desk: impl Desk + Send + 'static) -> std::io::Result<Self> {
+        let state = State {
+            pressed_ns: None,
+            presses: 0,
+            trader: Seen::default(),
+            progress: BEGUN,
+            is_over: false,
+        };
+        let shared: Shared = Arc::new((Mutex::new(state), Condvar::new()));
+        let mut carrier = Carrier {
+            shared: Arc::clone(&shared),
+            slice: config.kill.slice,
+            flat: Duration::from_millis(config.kill.flat_ms),
+            patience: Duration::from_millis(config.kill.trader_ms),
+            said: Vec::new(),
+        };
+        let thread = std::thread::Builder::new().name("kill".to_owned());
+        let thread = thread.spawn(move || carrier.run(desk))?;
+        Ok(Self { shared, thread: Some(thread) })
     }
-    /// The switch was pressed at this monotonic time.
-    pub fn press(&mut self, _since_ns: u64) {}
+    /// The switch was pressed at this monotonic time, ns.
+    pub fn press(&mut self, pressed_ns: u64) {
+        let mut state = lock(&self.shared);
+        state.pressed_ns = Some(pressed_ns);
+        state.presses += 1;
+        state.progress = BEGUN;
+        self.shared.1.notify_all();
+    }
     /// It was released.
-    pub fn release(&mut self) {}
+    pub fn release(&mut self) {
+        lock(&self.shared).pressed_ns = None;
+        self.shared.1.notify_all();
+    }
     /// How the trader is.
-    pub fn trader(&mut self, _is_busy: bool, _is_fresh: bool, _status: &Status) {}
+    pub fn trader(&mut self, seen: Seen) {
+        lock(&self.shared).trader = seen;
+    }
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        Progress { step: KillStep::Halting, halted_ns: 0, cancelled_ns: 0, flat_ns: 0 }
+        lock(&self.shared).progress
     }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        lock(&self.shared).is_over = true;
+        self.shared.1.notify_all();
+        // A request that hangs ends with the process.
+        if let Some(thread) = self.thread.take().filter(JoinHandle::is_finished) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is left by a panic of the other side is plain data.
+fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The thread.
+struct Carrier {
+    shared: Shared,
+    slice: i64,
+    flat: Duration,
+    patience: Duration,
+    /// Errors of the step before, which are not logged again.
+    said: Vec<String>,
+}
+
+impl Carrier {
+    fn run(&mut self, mut desk: impl Desk) {
+        while let Some((press, pressed_ns)) = self.pressed() {
+            self.carry_out(&mut desk, press, pressed_ns);
+        }
+    }
+
+    /// Waits until it is pressed; `None` at the end.
+    fn pressed(&self) -> Option<(u64, u64)> {
+        let mut state = lock(&self.shared);
+        loop {
+            if state.is_over {
+                return None;
+            }
+            if let Some(pressed_ns) = state.pressed_ns {
+                return Some((state.presses, pressed_ns));
+            }
+            state = self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn carry_out(&mut self, desk: &mut impl Desk, press: u64, pressed_ns: u64) {
+        let mut executor = Executor::new(self.slice, self.flat);
+        let before_ns = mono_ns().saturating_sub(pressed_ns);
+        let mut best = None;
+        let mut moved = Instant::now();
+        let mut was_acting = false;
+        loop {
+            let trader = lock(&self.shared).trader;
+            let may_act = !trader.is_fresh || moved.elapsed() >= self.patience;
+            if may_act != was_acting {
+                let why = if trader.is_fresh { "no progress" } else { "no heartbeat" };
+                match may_act {
+                    true => log::error!("kill: guard acts ({why} of the trader)"),
+                    false => log::warn!("kill: left to the trader"),
+                }
+                was_acting = may_act;
+            }
+            let step = executor.step(desk, may_act);
+            let left = left(&step);
+            if step.errors.is_empty() && best.is_none_or(|best| left < best) {
+                best = Some(left);
+                moved = Instant::now();
+            }
+            self.say(&step);
+            let (cancelled, flat) = executor.times();
+            let since = |time: Option<Duration>| time.map_or(0, |time| ns(time) + before_ns);
+            let mut state = lock(&self.shared);
+            if state.presses != press || state.pressed_ns.is_none() || state.is_over {
+                return;
+            }
+            let is_halted = state.trader.is_killed || !state.trader.is_fresh;
+            let halted_ns = match state.progress.halted_ns {
+                0 if is_halted => mono_ns().saturating_sub(pressed_ns).max(1),
+                before => before,
+            };
+            state.progress = Progress {
+                step: step.at,
+                halted_ns,
+                cancelled_ns: since(cancelled),
+                flat_ns: if step.at == KillStep::Flat { since(flat) } else { 0 },
+            };
+            let waited = self.shared.1.wait_timeout(state, step.wait);
+            let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.presses != press || state.pressed_ns.is_none() || state.is_over {
+                return;
+            }
+        }
+    }
+
+    fn say(&mut self, step: &Step) {
+        for error in step.errors.iter().filter(|error| !self.said.contains(error)) {
+            log::error!("kill: {error}");
+        }
+        self.said.clone_from(&step.errors);
+    }
+}
+
+/// What is left to do, so that less is progress: books with orders, then money held.
+fn left(step: &Step) -> (usize, i128) {
+    let value = |qty: i64, mark: i64| (i128::from(qty) * i128::from(mark)).abs();
+    let held = step.held.iter().map(|held| value(held.qty.units(), held.mark.units()));
+    (step.open.len(), held.sum())
+}
+
+fn ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

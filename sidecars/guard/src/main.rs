@@ -126,7 +126,7 @@ fn run(config: Config) -> Result<(), Failure> {
     let (symbols, stopping) = (config.symbols.clone(), Arc::clone(&stop));
     look::account(venue()?, symbols.clone(), every, news_in.clone(), stopping).map_err(thread)?;
     look::copy(venue()?, symbols, news_in, Arc::clone(&stop)).map_err(thread)?;
-    let killer = Killer::start(&config, &stop).map_err(settings)?;
+    let killer = Killer::start(&config, venue()?).map_err(thread)?;
     let parts = Parts { publisher, alerts, news, records, signal, killer, record };
     let mut watch = Watch::new(config, parts).map_err(software)?;
     // Not under systemd there is nobody to notify, which is no error.

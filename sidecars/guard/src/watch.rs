@@ -12,13 +12,13 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use rings::latch::Pressed;
-use schema::{Event, SymbolId, SymbolName, Verdict};
+use schema::{Event, SymbolId, SymbolName, TradingState, Verdict};
 
 use crate::alert::Alerts;
 use crate::clock::{mono_ns, wall_ns};
 use crate::config::Config;
 use crate::copy::{Comparison, Held, Open, Told};
-use crate::killer::Killer;
+use crate::killer::{Killer, Seen};
 use crate::latency::Latency;
 use crate::look::{Copied, News};
 use crate::portfolio::{Account, margin_ratio_ppm};
@@ -202,10 +202,9 @@ impl Watch {
             self.held.take(status);
             let pid = self.trader.info().map_or(0, |info| info.pid);
             self.requests.trader(now_ns / SECOND_NS, pid, status);
+            let is_killed = status.trading_state == TradingState::Killed as u64;
             let is_fresh = self.trader.age_ns(now_ns) < SECOND_NS;
-            let is_busy = status.open_orders > 0
-                || status.symbols.iter().any(|symbol| symbol.position_qty != 0);
-            self.killer.trader(is_fresh && is_busy, is_fresh, status);
+            self.killer.trader(Seen { is_fresh, is_killed: is_fresh && is_killed });
         }
     }
 

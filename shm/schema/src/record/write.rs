@@ -221,7 +221,7 @@ impl Event {
                 let (limit, value) = match e.limit {
                     None => (0, 0),
                     Some((limit, NewLimit::Value(value))) => (limit as u8 + 1, value),
-                    Some((limit, NewLimit::File)) => (limit as u8 + 1 | FILE_VALUE, 0),
+                    Some((limit, NewLimit::File)) => ((limit as u8 + 1) | FILE_VALUE, 0),
                 };
                 let trigger = e.trigger.map_or(0, |trigger| trigger as u8 + 1);
                 let uid = e.uid.to_le_bytes();

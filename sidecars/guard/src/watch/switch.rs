@@ -7,6 +7,9 @@ use schema::KillTrigger;
 
 use super::{SECOND_NS, Switch, Watch};
 
+/// A trigger as old as this is of this life of guard, ns.
+const JUST_NOW_NS: u64 = 10_000_000_000;
+
 /// The switch.
 impl Watch {
     pub(super) fn look_at_switch(&mut self, now_ns: u64, wall: i64) {
@@ -51,9 +54,9 @@ impl Watch {
     }
 
     fn carry_out(&mut self, pressed: Pressed, is_on_disk: bool, now_ns: u64, wall: i64) {
-        // A file that says no time, or one to come, was made when it was seen.
+        // One that was pressed long ago, or says no time, is carried out from now on.
         let ago = u64::try_from(wall.saturating_sub(pressed.wall_ns)).unwrap_or(0);
-        let ago = if pressed.wall_ns == 0 { 0 } else { ago };
+        let ago = if ago > JUST_NOW_NS { 0 } else { ago };
         self.killer.press(now_ns.saturating_sub(ago));
         self.switch = Some(Switch { pressed, is_on_disk, write_at_ns: now_ns });
     }
