@@ -8,7 +8,7 @@
 //! before it is carried anywhere; see [`crate::cold::last_way`].
 
 use engine::{ACTIONS_MAX, Action, Engine, Input, Now, Outbox};
-use schema::{ClientOrderId, Event, Kind, Record, RequestId, Stage, Stages, WallNs};
+use schema::{ClientOrderId, Event, KillChange, Kind, Record, RequestId, Stage, Stages, WallNs};
 use std::collections::VecDeque;
 
 use crate::cold::last_way;
@@ -43,6 +43,8 @@ pub struct Desk<J = Journal> {
     /// Requests for REST to carry; never grows past its first capacity.
     by_rest: VecDeque<Action>,
     is_order_ready: bool,
+    /// The newest change of the kill switch, until somebody took it.
+    kill_change: Option<KillChange>,
     sent: u64,
 }
 
@@ -61,6 +63,7 @@ impl<J: Sink> Desk<J> {
             unsent_lost: 0,
             by_rest: VecDeque::new(),
             is_order_ready: false,
+            kill_change: None,
             sent: 0,
         }
     }
@@ -103,6 +106,11 @@ impl<J: Sink> Desk<J> {
         let (placed, result) = self.send(now, orders, stamps);
         for record in self.outbox.records() {
             self.journal.publish(record);
+            if record.kind == Kind::Kill as u16
+                && let Ok(Event::Kill(change)) = Event::from_record(record)
+            {
+                self.kill_change = Some(change);
+            }
             if record.kind != Kind::Bar as u16 && !record.is_for_replay() {
                 push(&mut self.log, &mut self.log_dropped, LogEntry::Event(*record));
             }
@@ -182,6 +190,17 @@ impl<J: Sink> Desk<J> {
     pub fn next_unsent(&mut self) -> Option<RequestId> {
         self.unsent_count = self.unsent_count.checked_sub(1)?;
         Some(self.unsent[self.unsent_count])
+    }
+
+    /// The newest change of the kill switch that was not forgotten.
+    #[inline]
+    pub fn kill_change(&self) -> Option<KillChange> {
+        self.kill_change
+    }
+
+    /// It was told.
+    pub fn forget_kill_change(&mut self) {
+        self.kill_change = None;
     }
 
     /// Leaves an entry for the log thread; counts it if there is no room.

@@ -22,7 +22,10 @@ use file_rotate::compression::Compression;
 use file_rotate::suffix::{AppendCount, AppendTimestamp, DateFrom, FileLimit, SuffixScheme};
 use file_rotate::{ContentLimit, FileRotate, TimeFrequency};
 use log::{Level, LevelFilter};
-use schema::{Event, ExecType, TradingState};
+use schema::{
+    Command, CommandResult, Event, ExecType, LimitKind, LimitUnit, NewLimit, Notional, SymbolId,
+    TradingState,
+};
 
 use crate::config;
 use crate::queues::LogEntry;
@@ -214,10 +217,72 @@ fn write_event(event: &Event) {
             target: "risk",
             "refused {} {} at {}: {reject}", order.side, order.qty, order.price,
         ),
-        Event::Answer(answer) => {
+        Event::Command(command) => {
+            let why = Some(command.reason.as_str()).filter(|reason| !reason.is_empty());
+            let why = why.unwrap_or("no reason given");
+            log::info!(
+                target: "trading",
+                "command {} of user {}{}: {why}", asked(command), command.uid, of(command.symbol)
+            );
+        }
+        Event::Answer(answer) if answer.result == CommandResult::Accepted => {
             log::info!(target: "trading", "command {}: {}", answer.kind, answer.result);
         }
+        Event::Answer(answer) => {
+            let why = match answer.result {
+                CommandResult::Accepted => "",
+                CommandResult::Duplicate => "; it was done once and is not done again",
+                CommandResult::Refused => "; too old, or not possible now",
+                CommandResult::Malformed => "; not a command of this build, or of no symbol here",
+            };
+            let (kind, result) = (answer.kind, answer.result);
+            log::warn!(target: "trading", "command {kind} (nonce {}): {result}{why}", answer.nonce);
+        }
+        Event::Limit(change) => {
+            let shown = |value| amount(change.limit, value);
+            log::warn!(
+                target: "risk",
+                "limit {}{}: {} -> {} by user {}, version {} of the limits",
+                change.limit, of(change.symbol), shown(change.from), shown(change.to),
+                change.uid, change.version,
+            );
+        }
+        Event::Kill(change) => {
+            let what = if change.is_on { "pressed" } else { "released" };
+            log::error!(
+                target: "risk",
+                "kill switch {what}: {}, user {}", change.trigger, change.uid
+            );
+        }
         other => log::debug!(target: "trading", "{other:?}"),
+    }
+}
+
+/// What a command asks.
+fn asked(command: &Command) -> String {
+    match (command.limit, command.trigger) {
+        (Some((limit, NewLimit::Value(value))), _) => {
+            format!("{} {limit} = {}", command.kind, amount(limit, value))
+        }
+        (Some((limit, NewLimit::File)), _) => format!("{} {limit} = the file's", command.kind),
+        (None, Some(trigger)) => format!("{} ({trigger})", command.kind),
+        (None, None) => command.kind.to_string(),
+    }
+}
+
+/// The symbol of something that may be the whole account's.
+fn of(symbol: SymbolId) -> String {
+    if symbol == SymbolId::NONE { String::new() } else { format!(" of symbol {}", symbol.index()) }
+}
+
+/// A limit's value with its unit.
+fn amount(limit: LimitKind, value: i64) -> String {
+    match limit.unit() {
+        LimitUnit::Amount => Notional::from_units(value).to_string(),
+        LimitUnit::Ppm => format!("{value} ppm"),
+        LimitUnit::Hundredths => format!("{}.{:02}", value / 100, value.unsigned_abs() % 100),
+        LimitUnit::Count => value.to_string(),
+        LimitUnit::Flag => if value != 0 { "yes" } else { "no" }.to_owned(),
     }
 }
 

@@ -5,11 +5,12 @@
 
 use engine::{Action, SymbolRules, Truth};
 use schema::{
-    DepthBuf, DepthHead, ExecutionReport, Link, Mark, OrderReply, Record, SYMBOLS_MAX,
+    DepthBuf, DepthHead, ExecutionReport, KillChange, Link, Mark, OrderReply, Record, SYMBOLS_MAX,
     SignalParams, SymbolId, TradeId, Verdict, WallNs,
 };
 
 use crate::cold::clock::Skew;
+use crate::cold::kill::Press;
 use crate::cold::last_way::Answer;
 use crate::net::{Connection, LinkError};
 
@@ -127,6 +128,10 @@ pub enum ToHot {
     Verdict(Verdict),
     /// Whether the venue's dead-man timers run.
     DeadMan(bool),
+    /// Whether all processes of the system are of one build.
+    Builds(bool),
+    /// The kill switch is pressed.
+    Kill(Press),
     /// The two clocks were compared.
     Clock(Skew),
     /// The venue wants nothing for a while: as an answer says it that belongs to no request.
@@ -161,6 +166,8 @@ pub enum ToCold {
     Listing,
     /// To be carried by REST: no order connection is up.
     Order(Action),
+    /// The kill switch was pressed or released.
+    Kill(KillChange),
     /// To be dropped.
     Spent(ToHot),
 }

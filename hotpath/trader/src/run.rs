@@ -11,14 +11,15 @@ use binance::rest::RestSigner;
 use binance::{Encoder, SymbolFormat, SymbolTable};
 use core_affinity::CoreId;
 use engine::Engine;
-use rings::{Identity, Ring, control};
+use rings::{Identity, Presence, Ring, control};
 use rustix::thread::{CpuSet, sched_setaffinity};
-use schema::{Blob, BlobKind, BootEpoch, Event, Record, SymbolName, Taken};
+use schema::{Blob, BlobKind, BootEpoch, Event, Record, SymbolName, Taken, TradingState};
 
 use crate::cold::account::{self, AccountLock};
+use crate::cold::builds::Builds;
 use crate::cold::start::{self, Listed};
 use crate::cold::{Budget, Left, Rest, Supervisor};
-use crate::cold::{deadman, last_way};
+use crate::cold::{deadman, kill, last_way};
 use crate::config::{self, Config, Wait, keys};
 use crate::counters::Counters;
 use crate::desk::Desk;
@@ -28,7 +29,7 @@ use crate::links::Links;
 use crate::logging::{self, LogThread};
 use crate::net::tls;
 use crate::queues::{LOG_ENTRIES, MESSAGES};
-use crate::segments::{Rings, identity, run_info, segment};
+use crate::segments::{Rings, build, identity, run_info, segment};
 use crate::turn::{Outcome, Parts, Turn};
 use crate::{alloc, tsc};
 
@@ -109,7 +110,9 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
     let credentials = keys::load(&config.keys).or_exit(EX_CONFIG)?;
     let api_key = credentials.api_key.text().or_exit(EX_CONFIG)?.to_owned();
     let tls = tls::client_config(config.venue.ca_file.as_deref()).or_exit(EX_CONFIG)?;
-    let stop = signals().or_exit(EX_SOFTWARE)?;
+    let (stop, kill) = signals().or_exit(EX_SOFTWARE)?;
+    let latch = config.switch.latch.as_path();
+    kill::check_folder(latch).with_context(|| no_latch(latch)).or_exit(EX_CONFIG)?;
     // Counted before the hot thread's core is taken from the others.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wait = wait(config.hot_loop.wait, cores);
@@ -120,6 +123,10 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
     let control = control::Receiver::<Record>::create(&config.instance, COMMANDS, identity, &[])
         .map_err(|error| segment(error, Ring::Control))?;
     let _account = AccountLock::take(&api_key).or_exit(EX_TEMPFAIL)?;
+    let build = build();
+    let _presence = Presence::announce(&config.instance, "trader", &build)
+        .map_err(|error| anyhow::anyhow!("cannot say that this trader lives: {error}"))
+        .or_exit(EX_SOFTWARE)?;
     let signer = RestSigner::new(&api_key, credentials.signer.clone(), config.venue.recv_window_ms);
     let timeout = Duration::from_millis(config.venue.rest_timeout_ms);
     let ca_file = config.venue.ca_file.as_deref();
@@ -143,7 +150,14 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
     let encoder = Encoder::new(&api_key, credentials.signer, &formats, config.venue.recv_window_ms)
         .map_err(|error| anyhow::anyhow!("the encoder refuses the settings: {error}"))
         .or_exit(EX_CONFIG)?;
-    let settings = engine_config(&config, &listed, identity);
+    let pressed = kill::at_start(latch);
+    if let Some(how) = &pressed {
+        log::error!(
+            target: "risk",
+            "starting killed: {how}; cancelling and closing everything, until `shrike unkill`"
+        );
+    }
+    let settings = engine_config(&config, &listed, identity, pressed.is_some());
     let settings_text = settings.to_text();
     let engine = Engine::new(settings)
         .map_err(|error| anyhow::anyhow!("the engine refuses the settings: {error}"))
@@ -190,6 +204,8 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
         counters,
         stop,
         left,
+        Builds::new(&config.instance, build),
+        kill::Switch::new(latch, kill, pressed.is_some()),
     )
     .or_exit(EX_SOFTWARE)?;
     let outcome = supervise(&mut supervisor, parts, core).or_exit(EX_SOFTWARE)?;
@@ -201,7 +217,8 @@ fn run_checked(config: Config, take_over: bool) -> Result<u8, Failure> {
         }
     }
     if !outcome.is_quiet {
-        cancel_by_rest(&rest, &names, config.stop.flatten_on_stop);
+        let is_killed = outcome.status.trading_state == TradingState::Killed as u64;
+        cancel_by_rest(&rest, &names, config.stop.flatten_on_stop || is_killed);
     }
     log_thread.stop();
     Ok(finish(&outcome))
@@ -257,13 +274,21 @@ fn die_whole() {
     }
 }
 
-/// SIGINT and SIGTERM as one flag.
-fn signals() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot take signals")?;
+/// SIGINT and SIGTERM as one flag, and SIGUSR1, which presses the kill switch, as another.
+fn signals() -> anyhow::Result<(Arc<AtomicBool>, Arc<AtomicBool>)> {
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+    let (stop, kill) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    for (signal, flag) in [(SIGINT, &stop), (SIGTERM, &stop), (SIGUSR1, &kill)] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).context("cannot take signals")?;
     }
-    Ok(stop)
+    Ok((stop, kill))
+}
+
+fn no_latch(latch: &Path) -> String {
+    format!(
+        "the kill switch cannot be pressed at {}; make that folder writable, or set kill.state_dir",
+        latch.display()
+    )
 }
 
 /// The first records of a start: with them, what follows can be replayed.
@@ -278,7 +303,12 @@ fn record_start(desk: &mut Desk, identity: Identity, settings: &str) {
     }
 }
 
-fn engine_config(config: &Config, listed: &[Listed], identity: Identity) -> engine::Config {
+fn engine_config(
+    config: &Config,
+    listed: &[Listed],
+    identity: Identity,
+    is_killed: bool,
+) -> engine::Config {
     engine::Config {
         symbols: listed.iter().map(|listed| listed.config).collect(),
         limits: config.limits,
@@ -288,7 +318,7 @@ fn engine_config(config: &Config, listed: &[Listed], identity: Identity) -> engi
         epoch: BootEpoch(identity.boot_epoch),
         require_verdict: config.require_verdict,
         is_enabled: config.is_enabled,
-        is_killed: false,
+        is_killed,
         safety: config.safety,
     }
 }

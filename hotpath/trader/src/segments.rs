@@ -1,7 +1,9 @@
 //! The segments the trader writes, and what their headers say of the run.
 
+use std::path::Path;
+
 use rings::{Identity, OpenError, Ring, broadcast, journal, latest};
-use schema::{LAYOUT_HASH, Record, RunInfo, SYMBOLS_MAX, Status, SymbolInfo, SymbolName};
+use schema::{LAYOUT_HASH, PathText, Record, RunInfo, SYMBOLS_MAX, Status, SymbolInfo, SymbolName};
 use zerocopy::IntoBytes as _;
 
 use crate::cold::start::Listed;
@@ -9,19 +11,20 @@ use crate::config::Config;
 use crate::run::{EX_SOFTWARE, EX_TEMPFAIL, Failure};
 use crate::tsc;
 
+/// Bytes of a [`SymbolName`], which has a build in the segments' headers.
+const BUILD_BYTES: usize = 23;
+
 /// This start: later than every earlier one, even if the clock went back.
 pub(crate) fn identity(instance: &str) -> Identity {
     let seconds = u32::try_from(tsc::wall().ms() / 1_000).unwrap_or(u32::MAX);
     let after = rings::previous_boot_epoch(instance).map_or(0, |epoch| epoch.saturating_add(1));
-    // FNV-1a: tells builds apart, secures nothing.
-    let build_id = build().bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let build_id = rings::build_number(&build());
     Identity { layout_hash: LAYOUT_HASH, build_id, boot_epoch: seconds.max(after) }
 }
 
-pub(crate) fn build() -> &'static str {
-    concat!("shrike ", env!("CARGO_PKG_VERSION"))
+/// The version, and the release this process was started from, if it was.
+pub(crate) fn build() -> String {
+    rings::build(concat!("shrike ", env!("CARGO_PKG_VERSION")))
 }
 
 pub(crate) fn segment(error: OpenError, ring: Ring) -> Failure {
@@ -40,10 +43,11 @@ pub(crate) fn run_info(config: &Config, listed: &[Listed], tsc_hz: u64) -> RunIn
         };
     }
     let name = |text: &str| SymbolName::new(text.as_bytes()).unwrap_or_default();
+    let path = |path: &Path| PathText::new(&path.to_string_lossy());
     let now = tsc::now();
     RunInfo {
         environment: name(config.environment.name()),
-        build: name(build()),
+        build: name(cut(&build())),
         pid: u64::from(std::process::id()),
         tsc_hz,
         wall_minus_mono_ns: now.wall.0.saturating_sub_unsigned(now.mono.0),
@@ -52,8 +56,14 @@ pub(crate) fn run_info(config: &Config, listed: &[Listed], tsc_hz: u64) -> RunIn
         strategy: u64::from(config.strategy.id().0),
         symbols,
         symbol_count: listed.len() as u64,
-        ..RunInfo::default()
+        config: path(&config.switch.file),
+        latch: path(&config.switch.latch),
     }
+}
+
+/// As much of a build as a name holds; all of it is where the processes say that they live.
+fn cut(build: &str) -> &str {
+    &build[..build.floor_char_boundary(BUILD_BYTES)]
 }
 
 /// The segments the trader writes.

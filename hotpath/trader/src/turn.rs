@@ -191,6 +191,7 @@ impl Turn {
         self.take_commands();
         self.carry_by_rest();
         self.tell_unsent();
+        self.tell_kill();
         if self.now.mono >= self.timer_at {
             self.timer();
         }
@@ -305,6 +306,8 @@ impl Turn {
             ToHot::ListenKeyGone => self.lose_listen_key(),
             ToHot::Params(params) => self.apply(&Input::Params(&params), WallNs(0)),
             ToHot::Verdict(verdict) => self.apply(&Input::Verdict(&verdict), WallNs(0)),
+            ToHot::Builds(are_one) => self.apply(&Input::Builds(are_one), WallNs(0)),
+            ToHot::Kill(press) => self.kill(press),
             ToHot::DeadMan(is_set) => self.apply(&Input::DeadMan(is_set), WallNs(0)),
             ToHot::Clock(Skew { offset_ns, rtt_ns }) => {
                 self.parts.desk.gate.set_clock_offset_ms(offset_ns / 1_000_000);
@@ -338,6 +341,16 @@ impl Turn {
     fn tell_unsent(&mut self) {
         while let Some(id) = self.parts.desk.next_unsent() {
             self.apply(&Input::SendFailed(id), WallNs(0));
+        }
+    }
+
+    /// The latch is the cold thread's to press: it waits for a disk.
+    #[inline]
+    fn tell_kill(&mut self) {
+        if let Some(change) = self.parts.desk.kill_change()
+            && self.tell(ToCold::Kill(change))
+        {
+            self.parts.desk.forget_kill_change();
         }
     }
 

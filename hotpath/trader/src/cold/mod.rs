@@ -7,14 +7,17 @@
 pub mod account;
 pub mod api;
 pub mod budget;
+pub mod builds;
 pub mod clock;
 pub mod deadman;
 pub mod dial;
+pub mod kill;
 pub mod last_way;
 pub mod left;
 pub mod prices;
 pub mod reconcile;
 pub mod rest;
+pub mod sidecars;
 pub mod start;
 pub mod supervisor;
 mod worker;

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use engine::Action;
-use rings::{Ring, latest};
 use rustls::ClientConfig;
-use schema::{Counter, Gauge, LAYOUT_HASH, SignalParams, SymbolName, Verdict};
+use schema::{Counter, Gauge, SymbolName};
 use sd_notify::NotifyState;
 
 use super::budget::Budget;
+use super::builds::Builds;
 use super::deadman::DeadMan;
 use super::dial::{Dials, connect};
+use super::kill::Switch;
 use super::left::Left;
 use super::rest::Rest;
+use super::sidecars::Sidecars;
 use super::worker::{Done, Job, limited, start_carrier, work};
 use crate::config::Config;
 use crate::counters::Counters;
@@ -27,8 +29,10 @@ use crate::session::GiveUp;
 use crate::tsc;
 use crate::turn::Outcome;
 
-/// Longest sleep of the supervisor: what a snapshot or a lost link waits at most.
+/// Longest sleep of the supervisor: what a snapshot, a lost link or guard's verdict waits at most.
 const NAP: Duration = Duration::from_millis(5);
+/// A verdict that kills is with the hot thread in 50 ms, most of which is for a busy machine.
+const _: () = assert!(NAP.as_millis() * 5 <= 50);
 /// Between two extensions of the listen key, which lives 60 minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(25 * 60);
 /// Between two comparisons of the clocks.
@@ -44,8 +48,6 @@ const LISTING_AGAIN: Duration = Duration::from_secs(10);
 /// The supervisor's own sleep counts as the hot thread's silence only so far: when the whole
 /// process was stopped, nobody hung.
 const OWN_GAP: Duration = Duration::from_millis(500);
-/// Between two looks for segments of refit and guard.
-const LOOK: Duration = Duration::from_secs(1);
 /// A hot thread that does not turn for so long, while this one runs, ends the process: what starts
 /// it again finds the venue's truth, and until then the dead-man timers run out.
 const STILL: Duration = Duration::from_secs(2);
@@ -75,9 +77,9 @@ pub struct Supervisor {
     later: Vec<(Instant, ToHot)>,
     /// These fills are still to be fetched: a reconciliation failed.
     missed: Option<Missed>,
-    params: Option<(u64, latest::Reader<SignalParams>)>,
-    verdict: Option<(u64, latest::Reader<Verdict>)>,
-    look_at: Instant,
+    sidecars: Sidecars,
+    builds: Builds,
+    switch: Switch,
     keep_alive_at: Instant,
     fallback_at: Option<Instant>,
     dead_man: DeadMan,
@@ -110,6 +112,8 @@ impl Supervisor {
         counters: Counters,
         stop: Arc<AtomicBool>,
         left: Option<Left>,
+        builds: Builds,
+        switch: Switch,
     ) -> anyhow::Result<Self> {
         let (jobs, todo) = unbounded();
         let (done_in, done) = unbounded();
@@ -126,7 +130,6 @@ impl Supervisor {
         let dials = Dials::new(config.links.dials_5m_max);
         Ok(Self {
             dead_man: DeadMan::new(config.dead_man, now),
-            config,
             rest,
             budget,
             tls,
@@ -143,9 +146,9 @@ impl Supervisor {
             random: Masks::from_os(),
             later: Vec::new(),
             missed: None,
-            params: None,
-            verdict: None,
-            look_at: now,
+            sidecars: Sidecars::new(&config.instance, config.timing.verdict_age_ns_max),
+            builds,
+            switch,
             keep_alive_at: now + KEEP_ALIVE,
             fallback_at: None,
             clock_at: now,
@@ -157,6 +160,7 @@ impl Supervisor {
             beat_sent_at: now,
             is_stop_told: false,
             is_ready_told: false,
+            config,
         })
     }
 
@@ -171,7 +175,8 @@ impl Supervisor {
             }
             self.dial_due();
             self.send_later();
-            self.look_at_sidecars();
+            self.heed_switch();
+            self.heed_sidecars();
             self.keep_alive();
             self.poll_prices();
             self.keep_dead_man();
@@ -246,6 +251,7 @@ impl Supervisor {
                 };
                 self.ask(Job::Reconcile(missed));
             }
+            ToCold::Kill(change) => self.switch.changed(Instant::now(), &change),
             ToCold::Spent(_) => {}
         }
     }
@@ -376,25 +382,25 @@ impl Supervisor {
         }
     }
 
-    /// Opens what refit and guard publish once it is there, and hands on what is new.
-    fn look_at_sidecars(&mut self) {
-        if Instant::now() >= self.look_at {
-            self.look_at = Instant::now() + LOOK;
-            let instance = &self.config.instance;
-            if self.params.as_ref().is_none_or(|(_, reader)| reader.is_stale()) {
-                let reader = latest::Reader::open(instance, Ring::Params, LAYOUT_HASH);
-                self.params = reader.ok().map(|reader| (0, reader));
-            }
-            if self.verdict.as_ref().is_none_or(|(_, reader)| reader.is_stale()) {
-                let reader = latest::Reader::open(instance, Ring::Verdict, LAYOUT_HASH);
-                self.verdict = reader.ok().map(|reader| (0, reader));
-            }
-        }
-        if let Some(params) = newer(&mut self.params) {
+    /// Hands on what refit and guard say.
+    fn heed_sidecars(&mut self) {
+        let now = Instant::now();
+        self.sidecars.open(now);
+        if let Some(params) = self.sidecars.params() {
             self.tell(ToHot::Params(params));
         }
-        if let Some(verdict) = newer(&mut self.verdict) {
+        if let Some(verdict) = self.sidecars.verdict(tsc::mono()) {
             self.tell(ToHot::Verdict(verdict));
+        }
+        if let Some(are_one) = self.builds.look(now) {
+            self.tell(ToHot::Builds(are_one));
+        }
+    }
+
+    /// Hands on what presses the kill switch.
+    fn heed_switch(&mut self) {
+        if let Some(press) = self.switch.look(Instant::now()) {
+            self.tell(ToHot::Kill(press));
         }
     }
 
@@ -471,14 +477,4 @@ impl Supervisor {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
     }
-}
-
-fn newer<T: rings::Plain>(source: &mut Option<(u64, latest::Reader<T>)>) -> Option<T> {
-    let (seen, reader) = source.as_mut()?;
-    if reader.version() == *seen {
-        return None;
-    }
-    let (version, value) = reader.load()?;
-    *seen = version;
-    Some(value)
 }

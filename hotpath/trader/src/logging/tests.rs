@@ -86,3 +86,30 @@ fn what_the_hot_thread_leaves_is_written_and_the_thread_ends() {
     assert!(entries.is_abandoned(), "the thread took what was there and let go");
     assert_eq!(entries.slots(), 4, "nothing is left in the queue");
 }
+
+#[test]
+fn what_a_command_asks_is_said_with_its_units() {
+    use schema::{CommandKind, KillTrigger, WallNs};
+    let plain = |kind| Command::plain(1, kind, WallNs(0), 7);
+    let limit = |limit| Command { limit: Some(limit), ..plain(CommandKind::SetLimit) };
+    let said = [
+        asked(&plain(CommandKind::Resume)),
+        asked(&Command { trigger: Some(KillTrigger::Signal), ..plain(CommandKind::Kill) }),
+        asked(&limit((LimitKind::Leverage, NewLimit::Value(150)))),
+        asked(&limit((LimitKind::Exposure, NewLimit::Value(2_500 * schema::SCALE)))),
+        asked(&limit((LimitKind::Drawdown, NewLimit::Value(20_000)))),
+        asked(&limit((LimitKind::Restricted, NewLimit::Value(1)))),
+        asked(&limit((LimitKind::OpenOrders, NewLimit::File))),
+    ];
+    let expected = [
+        "resume",
+        "kill (signal)",
+        "set_limit leverage = 1.50",
+        "set_limit exposure = 2500",
+        "set_limit drawdown = 20000 ppm",
+        "set_limit restricted = yes",
+        "set_limit open_orders = the file's",
+    ];
+    assert_eq!(said, expected);
+    assert_eq!((of(SymbolId::NONE), of(SymbolId(1))), (String::new(), " of symbol 1".to_owned()));
+}

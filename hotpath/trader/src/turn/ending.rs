@@ -3,9 +3,10 @@
 //! No new order leaves once the end has begun: the engine refuses them from the command on. What
 //! happens is in the journal as the command, its answer and the state changes.
 
-use schema::{Command, CommandKind, MonoNs, SymbolId, WallNs};
+use schema::{Command, CommandKind, MonoNs, SymbolId, TradingState, WallNs};
 
 use super::Turn;
+use crate::cold::kill::Press;
 use engine::Input;
 
 /// Where the loop is on its way to the end.
@@ -27,7 +28,10 @@ impl Turn {
             return;
         }
         crate::crash_point!("stop_begun");
-        if self.parts.flatten_on_stop {
+        if self.is_killed() {
+            // It is closing everything already: the end waits for that.
+            self.ending = Ending::Flattening { until: self.stop_by() };
+        } else if self.parts.flatten_on_stop {
             self.ending = Ending::Flattening { until: self.stop_by() };
             self.command(CommandKind::Flatten);
         } else {
@@ -36,11 +40,28 @@ impl Turn {
         }
     }
 
+    pub(super) fn is_killed(&self) -> bool {
+        self.parts.desk.engine.state() == TradingState::Killed
+    }
+
     pub(super) fn command(&mut self, kind: CommandKind) {
-        self.nonce = self.nonce.wrapping_add(1).max(1);
         let uid = rustix::process::getuid().as_raw();
-        let command = Command::plain(self.nonce, kind, self.now.wall, uid);
+        let command = Command::plain(self.next_nonce(), kind, self.now.wall, uid);
         self.apply(&Input::Command(&command), WallNs(0));
+    }
+
+    /// The cold thread saw the kill switch pressed.
+    #[cold]
+    pub(super) fn kill(&mut self, press: Press) {
+        let Press { trigger, uid, reason } = press;
+        let plain = Command::plain(self.next_nonce(), CommandKind::Kill, self.now.wall, uid);
+        let command = Command { trigger: Some(trigger), reason, ..plain };
+        self.apply(&Input::Command(&command), WallNs(0));
+    }
+
+    fn next_nonce(&mut self) -> u64 {
+        self.nonce = self.nonce.wrapping_add(1).max(1);
+        self.nonce
     }
 
     #[inline]

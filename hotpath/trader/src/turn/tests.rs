@@ -20,6 +20,7 @@ use crate::queues::{LOG_ENTRIES, MESSAGES, Reconciliation, Slot};
 use crate::stand_in::{Peer, StandIn};
 
 mod by_rest;
+mod kill;
 mod standby;
 
 thread_local! {
@@ -42,6 +43,8 @@ struct Rig {
     to_hot: rtrb::Producer<ToHot>,
     journal: journal::Reader<Record>,
     from_hot: rtrb::Consumer<ToCold>,
+    /// The order that was heard last.
+    heard: String,
     _log: rtrb::Consumer<LogEntry>,
     _instance: Instance,
 }
@@ -61,6 +64,11 @@ fn units(text: &str) -> i64 {
 }
 
 pub(crate) fn engine() -> Engine {
+    engine_of(|_| {})
+}
+
+/// With other settings.
+fn engine_of(change: impl FnOnce(&mut engine::Config)) -> Engine {
     let mut strategy = StrategyConfig::by_name("test").expect("there is one");
     strategy.set("style", SettingValue::Word("every_tick")).expect("a style");
     let symbol = engine::SymbolConfig {
@@ -112,7 +120,7 @@ pub(crate) fn engine() -> Engine {
         settle_ns: 60_000_000_000,
         ..Timing::default()
     };
-    Engine::new(engine::Config {
+    let mut config = engine::Config {
         symbols: vec![symbol],
         limits,
         timing,
@@ -123,8 +131,9 @@ pub(crate) fn engine() -> Engine {
         is_enabled: true,
         is_killed: false,
         safety: engine::Safety { last_way_ns: 20_000_000, ..engine::Safety::default() },
-    })
-    .expect("usable settings")
+    };
+    change(&mut config);
+    Engine::new(config).expect("usable settings")
 }
 
 /// Settings that give nothing up while a test looks at something else.
@@ -138,7 +147,12 @@ fn patient() -> Settings {
 
 impl Rig {
     fn new() -> Self {
-        let mut rig = Self::with(patient());
+        Self::armed(|_| {})
+    }
+
+    /// Armed, with other settings of the engine.
+    fn armed(change: impl FnOnce(&mut engine::Config)) -> Self {
+        let mut rig = Self::made_of(patient(), change);
         for link in Link::ALL {
             rig.connect(Slot::of(*link, 0));
         }
@@ -148,6 +162,11 @@ impl Rig {
 
     /// Without connections.
     fn with(settings: Settings) -> Self {
+        Self::made_of(settings, |_| {})
+    }
+
+    /// Without connections, with other settings of the engine.
+    fn made_of(settings: Settings, change: impl FnOnce(&mut engine::Config)) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let instance = format!("turn-test-{}-{number}", std::process::id());
@@ -163,7 +182,8 @@ impl Rig {
         let (log_in, log) = rtrb::RingBuffer::new(LOG_ENTRIES);
         let (to_hot, from_cold) = rtrb::RingBuffer::new(MESSAGES);
         let (to_cold, from_hot) = rtrb::RingBuffer::new(MESSAGES);
-        let desk = Desk::new(engine(), Gate::new(encoder), Journal::new(journal_writer), log_in);
+        let desk =
+            Desk::new(engine_of(change), Gate::new(encoder), Journal::new(journal_writer), log_in);
         let ring = |ring| {
             broadcast::Writer::create(&instance, ring, 1 << 14, identity, &[]).expect("a ring")
         };
@@ -195,6 +215,7 @@ impl Rig {
             to_hot,
             journal,
             from_hot,
+            heard: String::new(),
             _log: log,
             _instance: Instance(instance),
         }
@@ -243,8 +264,21 @@ impl Rig {
     }
 
     /// The next request the venue heard on the first order connection.
-    fn order(&self) -> String {
-        self.order_on(Slot::of(Link::Order, 0))
+    fn order(&mut self) -> String {
+        self.heard = self.order_on(Slot::of(Link::Order, 0));
+        self.heard.clone()
+    }
+
+    /// The venue reports the order that was heard last: `NEW`, or `EXPIRED`.
+    fn report(&mut self, status: &str) {
+        let text = report(&self.heard, status);
+        self.say(Slot::of(Link::User, 0), &text);
+        let is_over = status == "EXPIRED";
+        let frames = |turn: &Turn| turn.parts.links.traffic[Link::User as usize].frames;
+        let before = frames(&self.turn);
+        self.until("the report", |turn| {
+            frames(turn) > before && (!is_over || turn.parts.desk.engine.is_quiet())
+        });
     }
     fn order_on(&self, slot: Slot) -> String {
         let heard = &self.peers[slot.index()].heard;
@@ -264,6 +298,7 @@ impl Rig {
     /// Sends ticks one by one; returns the most allocations one tick and its order took.
     fn measure(&mut self, ticks: u64) -> alloc::Counts {
         let mut most = alloc::Counts::default();
+        self.report("EXPIRED");
         alloc::arm();
         for update in 0..ticks {
             alloc::disarm();
@@ -276,6 +311,7 @@ impl Rig {
             most.tls = most.tls.max(counts.tls);
             let order = self.order();
             assert!(order.contains("order.place") && order.contains("signature"), "{order}");
+            self.report("EXPIRED"); // the next one is of the other side
             alloc::arm();
         }
         alloc::disarm();
@@ -318,6 +354,30 @@ fn ticker(update: u64) -> String {
         ),
         update = update,
         at = at
+    )
+}
+
+/// What the venue reports of an order it was asked to place.
+fn report(order: &str, status: &str) -> String {
+    let of = |key: &str| {
+        let from = order.find(&format!("\"{key}\":\"")).expect(key) + key.len() + 4;
+        order[from..].split('"').next().expect("a text")
+    };
+    format!(
+        concat!(
+            r#"{{"e":"ORDER_TRADE_UPDATE","T":{at},"E":{at},"o":{{"s":"BTCUSDT","c":"{id}","#,
+            r#""S":"{side}","o":"LIMIT","f":"IOC","q":"{qty}","p":"{price}","ap":"0","sp":"0","#,
+            r#""x":"{status}","X":"{status}","i":77,"l":"0","z":"0","L":"0","n":"0","N":"USDT","#,
+            r#""T":{at},"t":0,"b":"0","a":"0","m":false,"R":false,"wt":"CONTRACT_PRICE","#,
+            r#""ot":"LIMIT","ps":"BOTH","cp":false,"rp":"0","pP":false,"si":0,"ss":0,"#,
+            r#""V":"EXPIRE_TAKER","pm":"NONE","gtd":0,"er":"0"}}}}"#
+        ),
+        at = tsc::wall().ms(),
+        id = of("newClientOrderId"),
+        side = of("side"),
+        qty = of("quantity"),
+        price = of("price"),
+        status = status,
     )
 }
 

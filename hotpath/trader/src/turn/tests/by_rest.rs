@@ -67,6 +67,7 @@ impl Rig {
 #[test]
 fn an_order_in_flight_when_the_last_connection_dies_is_asked_about_by_rest() {
     let mut rig = Rig::new();
+    rig.report("EXPIRED");
     rig.tick(2);
     rig.until("an order", |turn| turn.parts.desk.sent() == 2);
     let _ = rig.order();

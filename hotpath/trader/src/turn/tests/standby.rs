@@ -74,6 +74,7 @@ impl Rig {
 #[test]
 fn a_message_of_two_connections_is_acted_on_once() {
     let mut rig = Rig::twin(patient());
+    rig.report("EXPIRED");
     let (ticks, sent) = (rig.turn.ticks, rig.turn.parts.desk.sent());
     let text = ticker(500);
     rig.say(place(Link::Public, 1), &text);
@@ -92,6 +93,7 @@ fn a_message_of_two_connections_is_acted_on_once() {
 #[test]
 fn the_death_of_one_market_connection_is_not_noticed_by_the_engine() {
     let mut rig = Rig::twin(patient());
+    rig.report("EXPIRED");
     let sent = rig.turn.parts.desk.sent();
     rig.hang_up(place(Link::Public, 0));
     rig.hang_up(place(Link::Market, 1));
