@@ -5,6 +5,7 @@
 //! progress that the venue shows; without a heartbeat, or without progress, guard does it. Both at
 //! once do no harm: everything that is sent is a cancel or can only reduce.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,6 +28,15 @@ pub struct Progress {
     /// Until the venue had no position.
     pub flat_ns: u64,
 }
+
+/// Steps of a minute that follow each other as fast as the executor wants, and the pause between
+/// further ones. A step asks for all orders of the account and costs 85 of the 2,400 a minute that
+/// the trader draws from too: a kill that gets its own address banned closes nothing.
+const STEPS_AT_ONCE: usize = 14;
+const STEP_PAUSE: Duration = Duration::from_secs(3);
+/// Pause between two looks at what the trader does, and at an account that is flat.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+const FLAT_PAUSE: Duration = Duration::from_secs(10);
 
 const BEGUN: Progress =
     Progress { step: KillStep::Halting, halted_ns: 0, cancelled_ns: 0, flat_ns: 0 };
@@ -161,6 +171,7 @@ impl Carrier {
         let mut best = None;
         let mut moved = Instant::now();
         let mut was_acting = false;
+        let mut steps = VecDeque::new();
         loop {
             let trader = lock(&self.shared).trader;
             let may_act = !trader.is_fresh || moved.elapsed() >= self.patience;
@@ -173,6 +184,7 @@ impl Carrier {
                 was_acting = may_act;
             }
             let step = executor.step(desk, may_act);
+            let wait = step.wait.max(pause(&mut steps, may_act, step.at));
             let left = left(&step);
             if step.errors.is_empty() && best.is_none_or(|best| left < best) {
                 best = Some(left);
@@ -196,7 +208,7 @@ impl Carrier {
                 cancelled_ns: since(cancelled),
                 flat_ns: if step.at == KillStep::Flat { since(flat) } else { 0 },
             };
-            let waited = self.shared.1.wait_timeout(state, step.wait);
+            let waited = self.shared.1.wait_timeout(state, wait);
             let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if state.presses != press || state.pressed_ns.is_none() || state.is_over {
                 return;
@@ -212,6 +224,20 @@ impl Carrier {
     }
 }
 
+/// The shortest pause after a step that was made now.
+fn pause(steps: &mut VecDeque<Instant>, may_act: bool, at: KillStep) -> Duration {
+    steps.push_back(Instant::now());
+    while steps.front().is_some_and(|step| step.elapsed() > Duration::from_secs(60)) {
+        steps.pop_front();
+    }
+    match at {
+        KillStep::Flat => FLAT_PAUSE,
+        _ if steps.len() > STEPS_AT_ONCE => STEP_PAUSE,
+        _ if !may_act => LOOK_PAUSE,
+        _ => Duration::ZERO,
+    }
+}
+
 /// What is left to do, so that less is progress: books with orders, then money held.
 fn left(step: &Step) -> (usize, i128) {
     let value = |qty: i64, mark: i64| (i128::from(qty) * i128::from(mark)).abs();
@@ -221,4 +247,20 @@ fn left(step: &Step) -> (usize, i128) {
 
 fn ns(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_fast_until_they_would_cost_the_address() {
+        let mut steps = VecDeque::new();
+        for _ in 0..STEPS_AT_ONCE {
+            assert_eq!(pause(&mut steps, true, KillStep::Liquidating), Duration::ZERO);
+        }
+        assert_eq!(pause(&mut steps, true, KillStep::Liquidating), STEP_PAUSE);
+        assert_eq!(pause(&mut steps, true, KillStep::Flat), FLAT_PAUSE);
+        assert_eq!(pause(&mut VecDeque::new(), false, KillStep::Cancelling), LOOK_PAUSE);
+    }
 }

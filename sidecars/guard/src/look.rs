@@ -238,7 +238,8 @@ pub fn account(
     std::thread::Builder::new().name("account".to_owned()).spawn(run).map(drop)
 }
 
-/// Starts the thread that asks for fills and orders.
+/// Starts the thread that asks for fills and orders; five times as slowly while `is_killed`, when
+/// what the venue takes is needed to close.
 ///
 /// # Errors
 /// If the thread cannot be started.
@@ -247,6 +248,7 @@ pub fn copy(
     symbols: Vec<SymbolName>,
     news: Sender<News>,
     stop: Arc<AtomicBool>,
+    is_killed: Arc<AtomicBool>,
 ) -> std::io::Result<()> {
     let more = u32::try_from(symbols.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let every = COPY_EVERY + COPY_EVERY_A_SYMBOL.saturating_mul(more);
@@ -266,6 +268,7 @@ pub fn copy(
                 copier.asker.tell(News::OtherOrders(others));
                 all_at = begun + ALL_ORDERS_EVERY;
             }
+            let every = if is_killed.load(Ordering::Relaxed) { every * 5 } else { every };
             if !copier.asker.wait_until(begun + every) {
                 return;
             }

@@ -125,9 +125,11 @@ fn run(config: Config) -> Result<(), Failure> {
     let venue = || Client::new(&config).map_err(settings);
     let (symbols, stopping) = (config.symbols.clone(), Arc::clone(&stop));
     look::account(venue()?, symbols.clone(), every, news_in.clone(), stopping).map_err(thread)?;
-    look::copy(venue()?, symbols, news_in, Arc::clone(&stop)).map_err(thread)?;
+    let is_killed = Arc::new(AtomicBool::new(false));
+    let slower = Arc::clone(&is_killed);
+    look::copy(venue()?, symbols, news_in, Arc::clone(&stop), slower).map_err(thread)?;
     let killer = Killer::start(&config, venue()?).map_err(thread)?;
-    let parts = Parts { publisher, alerts, news, records, signal, killer, record };
+    let parts = Parts { publisher, alerts, news, records, signal, is_killed, killer, record };
     let mut watch = Watch::new(config, parts).map_err(software)?;
     // Not under systemd there is nobody to notify, which is no error.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -71,6 +71,7 @@ pub struct Watch {
     news: Receiver<News>,
     records: Sender<Record>,
     signal: Arc<AtomicBool>,
+    is_killed: Arc<AtomicBool>,
     killer: Killer,
     trader: Trader,
     known: Known,
@@ -107,6 +108,8 @@ pub struct Parts {
     pub records: Sender<Record>,
     /// Set by a signal that presses the switch.
     pub signal: Arc<AtomicBool>,
+    /// Told to the threads that ask: the switch is pressed.
+    pub is_killed: Arc<AtomicBool>,
     /// Carries the switch out.
     pub killer: Killer,
     /// What an earlier run remembered.
@@ -132,6 +135,7 @@ impl Watch {
             news: parts.news,
             records: parts.records,
             signal: parts.signal,
+            is_killed: parts.is_killed,
             killer: parts.killer,
             known: Known::default(),
             estimate: Estimate::default(),

@@ -58,6 +58,7 @@ impl Watch {
         let ago = u64::try_from(wall.saturating_sub(pressed.wall_ns)).unwrap_or(0);
         let ago = if ago > JUST_NOW_NS { 0 } else { ago };
         self.killer.press(now_ns.saturating_sub(ago));
+        self.is_killed.store(true, Ordering::Relaxed);
         self.switch = Some(Switch { pressed, is_on_disk, write_at_ns: now_ns });
     }
 
@@ -81,6 +82,7 @@ impl Watch {
         log::warn!("the kill switch is released: highest equity, day and breaches begin anew");
         self.switch = None;
         self.killer.release();
+        self.is_killed.store(false, Ordering::Relaxed);
         self.equity.begin_anew();
         self.minutes.forget_breaches();
         self.requests.forget();
