@@ -8,8 +8,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::exit::Exit;
 
 mod recording;
+mod release;
 mod top;
 
+use release::RELEASE;
+pub(crate) use release::{
+    DeployArgs, PlaceArgs, ReleaseArgs, ReleaseVerb, RollbackArgs, WatchArgs,
+};
 use recording::{EXPLAIN, RECORD, REPLAY};
 pub(crate) use recording::{ExplainArgs, RecordArgs, ReplayArgs};
 use top::TOP;
@@ -66,6 +71,9 @@ pub(crate) enum Verb {
     /// Cancel all working orders; trading goes on
     #[command(long_about = CANCEL_ALL)]
     CancelAll(CommandArgs),
+    /// Change to a new release, on probation, and back
+    #[command(long_about = RELEASE, after_long_help = Exit::TABLE)]
+    Release(ReleaseArgs),
     /// Decode and print a ring, a newest-value segment or a recorded journal
     #[command(long_about = INSPECT)]
     Inspect(InspectArgs),
@@ -245,7 +253,9 @@ writes what is left in the journal, then metrics.
 
 Examples:
   shrike up --env paper
-  shrike up --config /etc/shrike/production.toml";
+  shrike up --config /etc/shrike/production.toml
+  shrike up --env production --releases /opt/shrike   the current release; SIGHUP restarts all
+                                                      (see `shrike release --help`)";
 
 /// `shrike up`.
 #[derive(Debug, Args)]
@@ -260,6 +270,9 @@ pub(crate) struct UpArgs {
     /// Keep everything the trader took and said in this file, for `shrike replay`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Run the current release of this folder; a trader that dies is started again, halted
+    #[arg(long, value_name = "DIR")]
+    pub(crate) releases: Option<PathBuf>,
 }
 
 const STATUS: &str = "\

@@ -23,6 +23,7 @@ mod process;
 mod reconcile;
 mod record;
 mod recording;
+mod release;
 mod replays;
 mod screen;
 mod siblings;
@@ -85,6 +86,7 @@ fn run(verb: &Verb) -> Result<Exit, Failure> {
         Verb::Halt(args) => command::simple(args, CommandKind::Halt),
         Verb::Resume(args) => command::resume(args),
         Verb::CancelAll(args) => command::simple(args, CommandKind::CancelAll),
+        Verb::Release(args) => release::run(&args.verb),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Record(args) => record::run(args),
         Verb::Replay(args) => replays::run(args),

@@ -308,7 +308,8 @@ fn came_back(
     state::audit(store, "rolled_back", &change.to, &more)?;
     state::clear(store)?;
     let from = change.from.as_deref().unwrap_or("nothing");
-    let mut text = format!("{} is back, {from} is not: {}. The trader is halted.", change.to, change.why);
+    let mut text =
+        format!("{} is back, {from} is not: {}. The trader is halted.", change.to, change.why);
     if let Some(why) = unreconciled {
         text += &format!(" It does not reconcile either: {why}.");
     }

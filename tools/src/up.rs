@@ -28,6 +28,9 @@ const OTHER_STOP: Duration = Duration::from_secs(10);
 /// # Errors
 /// Something is missing, or a process did not end well.
 pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
+    if let Some(releases) = &args.releases {
+        return crate::release::supervise::run(args, releases);
+    }
     let config = match (&args.config, &args.environment) {
         (Some(config), _) => config.clone(),
         (None, Some(name)) => siblings::config_file(name)?,

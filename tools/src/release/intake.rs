@@ -391,7 +391,8 @@ mod tests {
     #[test]
     fn an_archive_is_as_good_as_a_folder() {
         let bench = Bench::new();
-        for (name, arguments) in [("flat.tar.gz", ["-C", "new", "bin"]), ("in.tar.gz", ["-C", ".", "new"])]
+        for (name, arguments) in
+            [("flat.tar.gz", ["-C", "new", "bin"]), ("in.tar.gz", ["-C", ".", "new"])]
         {
             let status = Command::new("tar")
                 .current_dir(bench.dir.path())

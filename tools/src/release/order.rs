@@ -135,6 +135,8 @@ impl<D: Desk> Order<'_, D> {
             state::save(self.store, change)?;
             let step = change.step;
             if step != Step::Probation {
+                let more = serde_json::json!({"step": step});
+                state::audit(self.store, "step", &change.to, &more)?;
                 self.desk.say(&format!("{} → {}: {}", from(change), change.to, step.name()));
             }
             let next = match step {
@@ -221,14 +223,6 @@ impl<D: Desk> Order<'_, D> {
                 self.desk.say(&format!("confirmed: {what} (trader {})", trader.pid));
                 return Ok(());
             }
-            if sent.is_none_or(|at| now.duration_since(at) >= AGAIN) {
-                // A killed trader refuses to halt: it is beyond that.
-                match self.desk.command(kind) {
-                    Ok(()) => {}
-                    Err(failure) => said = failure.what,
-                }
-                sent = Some(now);
-            }
             if now.duration_since(begun) >= CONFIRM {
                 let seen = format!(
                     "it is {} ({}), {} orders open, {} unknown{}{said}",
@@ -248,6 +242,14 @@ impl<D: Desk> Order<'_, D> {
                     "nothing was swapped; `shrike release resume` tries on, `shrike release \
                      rollback` gives up and leaves the trader halted",
                 ));
+            }
+            if sent.is_none_or(|at| now.duration_since(at) >= AGAIN) {
+                // A killed trader refuses to halt: it is beyond that.
+                match self.desk.command(kind) {
+                    Ok(()) => {}
+                    Err(failure) => said = failure.what,
+                }
+                sent = Some(now);
             }
             self.desk.pause();
         }

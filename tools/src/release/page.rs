@@ -25,10 +25,8 @@ pub(crate) fn people(settings: &Settings, release: &str, text: &str) {
         eprintln!("shrike: nobody was paged: the file has no [[alert]]");
         return;
     }
-    let about = About {
-        environment: settings.environment.clone(),
-        instance: settings.instance.clone(),
-    };
+    let about =
+        About { environment: settings.environment.clone(), instance: settings.instance.clone() };
     match Alerts::start(&channels, &about) {
         Ok(mut alerts) => {
             let alert = Alert::new(AlertName::RolledBack, text).with("release", release);

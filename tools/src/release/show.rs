@@ -48,7 +48,13 @@ pub(crate) fn status((settings, store): &(Settings, Store), json: bool) -> Resul
         println!("change     none under way");
         if let Some(last) = last {
             let text = |key: &str| last[key].as_str().unwrap_or_default().to_owned();
-            println!("last       {} {} {} {}", text("at"), text("what"), text("release"), text("why"));
+            println!(
+                "last       {} {} {} {}",
+                text("at"),
+                text("what"),
+                text("release"),
+                text("why")
+            );
         }
         return Ok(Exit::Ok);
     };

@@ -198,8 +198,7 @@ pub(crate) fn checksums(folder: &Path) -> Result<BTreeMap<String, String>, Failu
         let entries = fs::read_dir(&inner).map_err(|error| Failure::file(&inner, &error))?;
         for entry in entries {
             let path = entry.map_err(|error| Failure::file(&inner, &error))?.path();
-            let kind =
-                fs::symlink_metadata(&path).map_err(|error| Failure::file(&path, &error))?;
+            let kind = fs::symlink_metadata(&path).map_err(|error| Failure::file(&path, &error))?;
             if kind.is_dir() {
                 folders.push(path);
                 continue;
