@@ -24,6 +24,14 @@ use request::{Head, Payload, Piece, Request, Signature};
 pub const REQUEST_BYTES_MAX: usize = 1024;
 /// Longest API key taken; the venue's have 64 characters.
 const API_KEY_BYTES_MAX: usize = 128;
+/// What the venue does when an order would trade with one of our own that rests: the new one ends,
+/// because the engine, which refuses such an order itself, was wrong about it. Said, not left to the
+/// venue's default, which its documents give differently for REST and WebSocket (PROTOCOL 3.4).
+///
+/// One block more to hash when requests are signed: 37 bytes, 41 in the JSON.
+const PREVENTION: &str = "EXPIRE_TAKER";
+/// For what only reduces: the resting order ends, so that nothing of ours holds up a close.
+const PREVENTION_OF_CLOSES: &str = "EXPIRE_MAKER";
 /// Longest validity the venue allows.
 const RECV_WINDOW_MS_MAX: u32 = 60_000;
 
@@ -43,7 +51,9 @@ pub struct SymbolFormat {
 struct Template {
     price_decimals: usize,
     qty_decimals: usize,
-    /// For place and modify, by side, then by reduce-only.
+    /// For a limit order, by side, then by reduce-only; says what prevents a trade with ourselves.
+    limit_terms: [[Piece; 2]; 2],
+    /// For everything else that has a side, by side, then by reduce-only.
     terms: [[Piece; 2]; 2],
     /// For cancel and status.
     plain: Piece,
@@ -58,12 +68,16 @@ impl Template {
         if name.is_empty() || bytes.iter().any(is_unsafe) || decimals_max > 8 {
             return Err(EncodeError::BadSymbol);
         }
-        let terms = |side: Side, reduce_only: bool| {
-            let (json, payload) = if reduce_only {
-                (r#""reduceOnly":"true","#, "&reduceOnly=true")
-            } else {
-                ("", "")
-            };
+        let terms = |side: Side, reduce_only: bool, prevention: Option<&str>| {
+            let (mut json, mut payload) = (String::new(), String::new());
+            if reduce_only {
+                json.push_str(r#""reduceOnly":"true","#);
+                payload.push_str("&reduceOnly=true");
+            }
+            if let Some(mode) = prevention {
+                json.push_str(&format!(r#""selfTradePreventionMode":"{mode}","#));
+                payload.push_str(&format!("&selfTradePreventionMode={mode}"));
+            }
             Piece::new(
                 format!(
                     r#"","recvWindow":{recv_window_ms},{json}"side":"{side}","symbol":"{name}","#
@@ -71,10 +85,17 @@ impl Template {
                 format!("&recvWindow={recv_window_ms}{payload}&side={side}&symbol={name}"),
             )
         };
+        let limit = |side, reduce_only| {
+            let mode = if reduce_only { PREVENTION_OF_CLOSES } else { PREVENTION };
+            terms(side, reduce_only, Some(mode))
+        };
+        let plain = |side, reduce_only| terms(side, reduce_only, None);
         Ok(Self {
             price_decimals: format.price_decimals.into(),
             qty_decimals: format.qty_decimals.into(),
-            terms: [Side::Buy, Side::Sell].map(|side| [terms(side, false), terms(side, true)]),
+            limit_terms: [Side::Buy, Side::Sell]
+                .map(|side| [limit(side, false), limit(side, true)]),
+            terms: [Side::Buy, Side::Sell].map(|side| [plain(side, false), plain(side, true)]),
             plain: Piece::new(
                 format!(r#""recvWindow":{recv_window_ms},"symbol":"{name}","#),
                 format!("&recvWindow={recv_window_ms}&symbol={name}"),
@@ -199,8 +220,10 @@ impl Encoder {
         }
         w.put(b"\",\"quantity\":\"", b"&quantity=");
         w.decimal(order.qty.units(), template.qty_decimals);
-        w.piece(&template.terms[order.side as usize][usize::from(order.reduce_only)]);
-        if order.order_type == OrderType::Limit {
+        let is_limit = order.order_type == OrderType::Limit;
+        let terms = if is_limit { &template.limit_terms } else { &template.terms };
+        w.piece(&terms[order.side as usize][usize::from(order.reduce_only)]);
+        if is_limit {
             w.put(b"\"timeInForce\":\"", b"&timeInForce=");
             w.both(tif.as_str().as_bytes());
             w.put(b"\",", b"");

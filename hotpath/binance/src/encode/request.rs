@@ -5,7 +5,7 @@ use schema::{ClientOrderId, OrderRef, RequestId, format_decimal};
 use crate::EncodeError;
 use crate::sign::{HmacKey, SIGNATURE_BYTES_MAX, Signer};
 
-/// Longest text to be signed: a key of 128 bytes and all parameters at their longest are 383 bytes.
+/// Longest text to be signed: a key of 128 bytes and all parameters at their longest are 420 bytes.
 const PAYLOAD_BYTES_MAX: usize = 512;
 
 /// A piece of a request in both of its texts.

@@ -103,8 +103,8 @@ fn a_limit_order_is_written_and_signed() {
             read(&signer, &out[..length], 7, "order.place"),
             json!({
                 "newClientOrderId": "shrk6921a0b42000004d", "price": "43187.00", "quantity": "0.100",
-                "recvWindow": 5000, "side": "BUY", "symbol": "BTCUSDT", "timeInForce": "GTC",
-                "timestamp": NOW_MS, "type": "LIMIT",
+                "recvWindow": 5000, "selfTradePreventionMode": "EXPIRE_TAKER", "side": "BUY",
+                "symbol": "BTCUSDT", "timeInForce": "GTC", "timestamp": NOW_MS, "type": "LIMIT",
             })
         );
     }
@@ -135,6 +135,9 @@ fn every_kind_of_plain_order_is_signed_as_it_is_sent() {
                         assert_eq!(params["side"], side.as_str());
                         assert_eq!(params["timeInForce"], tif.as_str());
                         assert_eq!(params.get("reduceOnly"), reduce_only.then_some(&json!("true")));
+                        // A close is held up by nothing of ours.
+                        let mode = if reduce_only { "EXPIRE_MAKER" } else { "EXPIRE_TAKER" };
+                        assert_eq!(params["selfTradePreventionMode"], mode);
                         assert_eq!(params["quantity"], ["3.000", "3", "3.0"][usize::from(symbol)]);
                         count += 1;
                     }
@@ -275,8 +278,8 @@ fn logon_is_signed_and_what_follows_is_not() {
         request,
         json!({"id": "6", "method": "order.place", "params": {
             "newClientOrderId": "shrk6921a0b42000004d", "price": "43187.00", "quantity": "0.100",
-            "recvWindow": 5000, "side": "BUY", "symbol": "BTCUSDT", "timeInForce": "GTC",
-            "timestamp": NOW_MS, "type": "LIMIT",
+            "recvWindow": 5000, "selfTradePreventionMode": "EXPIRE_TAKER", "side": "BUY",
+            "symbol": "BTCUSDT", "timeInForce": "GTC", "timestamp": NOW_MS, "type": "LIMIT",
         }})
     );
     let length = encoder.status(&mut out, RequestId(8), &order_ref(), NOW_MS).expect("fits");

@@ -259,9 +259,8 @@ pub(super) fn time_in_force(params: &Params) -> Result<Option<TimeInForce>, Refu
 
 pub(super) fn stp_mode(params: &Params) -> Result<StpMode, Refusal> {
     let Some(text) = params.get("selfTradePreventionMode") else { return Ok(StpMode::default()) };
-    StpMode::from_wire(text).ok_or_else(|| {
-        Refusal::bad(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
-    })
+    StpMode::from_wire(text)
+        .ok_or_else(|| Refusal::bad(-5039, "Invalid self trade prevention mode"))
 }
 
 fn order_request(context: &Context<'_>, params: &Params) -> Result<OrderRequest, Refusal> {

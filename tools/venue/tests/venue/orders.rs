@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Socket, number, start};
+use venue::AccountSetup;
+
+use crate::support::{Client, Socket, number, start, start_with};
 
 /// A market order small enough for one level; its four events.
 fn take(client: &Client, user: &mut Socket, side: &str, id: &str) -> [Value; 4] {
@@ -109,6 +111,8 @@ fn refused_orders_leave_no_trace() {
     check(&format!("{limit}&timeInForce=GTX&quantity=0.01&price={}", (ask * 1.01).floor()), -5022);
     check(&format!("{limit}&quantity=0.01&price={low}"), -1102);
     check(&format!("{limit}&timeInForce=XYZ&quantity=0.01&price={low}"), -1115);
+    let stp = "selfTradePreventionMode";
+    check(&format!("{limit}&timeInForce=GTC&quantity=0.01&price={low}&{stp}=EXPIRE_ALL"), -5039);
     check("symbol=BTCUSDT&side=LEFT&type=MARKET&quantity=1", -1117);
     check("symbol=BTCUSDT&side=BUY&type=NOPE&quantity=1", -1116);
     check("symbol=BTCUSDT&side=BUY&type=STOP_MARKET&quantity=1", -4120);
@@ -186,4 +190,65 @@ fn ledger_stream_and_user_trades_agree_to_the_last_digit() {
     let kinds = client.signed("GET", "/fapi/v1/income", "incomeType=COMMISSION").body;
     assert_eq!(kinds.as_array().map(Vec::len), Some(trades.len()));
     assert!(number(&kinds[0]["income"]) < 0.0);
+}
+
+/// Our own sell rests at the best price, and a buy that takes all before it meets it under a mode;
+/// the two orders' last reports.
+fn meets_own(mode: &str, time_in_force: &str) -> [Value; 2] {
+    let client = start_with(|config| {
+        config.speed = 0.001; // as good as still
+        let balance = schema::Notional::from_units(100_000_000 * schema::SCALE);
+        config.accounts = vec![AccountSetup { balance, ..AccountSetup::default() }];
+    });
+    let mut user = client.open_user();
+    let best = client.get("/fapi/v1/depth?symbol=BTCUSDT&limit=5").body["asks"][0].clone();
+    let (price, qty) = (best[0].as_str().expect("a price"), number(&best[1]) + 0.002);
+    let place = |side: &str, tif: &str, id: &str, qty: f64, mode: &str| {
+        let params = format!(
+            "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce={tif}&quantity={qty:.3}\
+             &price={price}&newClientOrderId={id}{mode}"
+        );
+        let answer = client.signed("POST", "/fapi/v1/order", &params);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    };
+    place("SELL", "GTX", "rests", 0.002, "");
+    let taken = place("BUY", time_in_force, "meets", qty, mode);
+    let says = mode.split('=').nth(1).unwrap_or("EXPIRE_MAKER");
+    assert_eq!(taken["selfTradePreventionMode"], says, "{taken}");
+    let mut last = [Value::Null, Value::Null];
+    // What ends is told after what began: both orders' reports end with this one's.
+    client.signed("DELETE", "/fapi/v1/allOpenOrders", "symbol=BTCUSDT");
+    place("SELL", "GTC", "end", 0.002, "");
+    loop {
+        let frame = user.until(|frame| frame["e"] == "ORDER_TRADE_UPDATE");
+        match frame["o"]["c"].as_str() {
+            Some("rests") => last[0] = frame["o"].clone(),
+            Some("meets") => last[1] = frame["o"].clone(),
+            _ => return last,
+        }
+    }
+}
+
+#[test]
+fn orders_of_one_account_are_kept_from_each_other_as_asked() {
+    let check = |mode: &str, time_in_force: &str, rests: [&str; 3], meets: [&str; 3]| {
+        let told = meets_own(mode, time_in_force);
+        for (order, [kind, status, reason]) in told.iter().zip([rests, meets]) {
+            let is = (&order["x"], &order["X"], &order["er"]);
+            assert_eq!(is, (&kind.into(), &status.into(), &reason.into()), "{mode}: {order}");
+        }
+        let says = mode.split('=').nth(1).unwrap_or("EXPIRE_MAKER");
+        assert_eq!((&told[0]["V"], &told[1]["V"]), (&"EXPIRE_MAKER".into(), &says.into()));
+    };
+    let taker = "&selfTradePreventionMode=EXPIRE_TAKER";
+    let maker = "&selfTradePreventionMode=EXPIRE_MAKER";
+    let both = "&selfTradePreventionMode=EXPIRE_BOTH";
+    let stays = ["CANCELED", "CANCELED", "0"];
+    let ended = ["EXPIRED", "EXPIRED_IN_MATCH", "1"];
+    check(taker, "GTC", stays, ended);
+    check(taker, "IOC", stays, ["EXPIRED", "EXPIRED_IN_MATCH", "3"]);
+    check(maker, "GTC", ended, stays);
+    check("", "GTC", ended, stays);
+    check(both, "GTC", ended, ended);
 }
