@@ -1,4 +1,5 @@
-//! The table of `tests/README.md`: every row of the fault list has its test, and its metric exists.
+//! The tables of `tests/README.md`: every row of the fault list has its test, and its metric exists;
+//! every control has its code and its tests.
 
 use std::collections::BTreeSet;
 
@@ -65,8 +66,9 @@ fn tests() -> BTreeSet<String> {
 
 /// Names `metrics` serves, without labels.
 fn metrics() -> BTreeSet<String> {
-    let path = root().join("sidecars/metrics/src/exposition.rs");
-    let text = std::fs::read_to_string(path).expect("the exposition");
+    let parts = ["exposition.rs", "exposition/control.rs", "exposition/guard.rs"];
+    let read = |part: &str| std::fs::read_to_string(root().join("sidecars/metrics/src").join(part));
+    let text: String = parts.iter().map(|part| read(part).expect("the exposition")).collect();
     let fixed = text.split('"').filter(|part| part.starts_with("shrike_"));
     let counters = Counter::ALL.iter().map(|c| format!("shrike_{}_total", c.as_str()));
     let gauges = Gauge::ALL.iter().map(|g| format!("shrike_{}", g.as_str()));
@@ -98,6 +100,31 @@ fn every_fault_has_its_row_its_test_and_its_metric() {
         }
         let severity = row.severity.as_str();
         assert!(SEVERITIES.contains(&severity), "F{number:02}: severity {severity:?}");
+    }
+}
+
+/// Controls that concern a trading firm's own system, by their numbers in the checklist.
+const CONTROLS: &[std::ops::RangeInclusive<u32>] = &[1..=24, 27..=36];
+
+#[test]
+fn every_control_has_its_code_and_its_tests() {
+    let text = std::fs::read_to_string(root().join("tests/README.md")).expect("tests/README.md");
+    let tests = tests();
+    for number in CONTROLS.iter().cloned().flatten() {
+        let begin = format!("| C{number:02} |");
+        let line = text.lines().find(|line| line.starts_with(&begin));
+        let line = line.unwrap_or_else(|| panic!("C{number:02} is not in tests/README.md"));
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, _, code, named] = cells[..] else { panic!("four columns, please: {line}") };
+        let (code, named) = (quoted(code), quoted(named));
+        assert!(!code.is_empty(), "C{number:02} names no code");
+        for path in code {
+            assert!(root().join(&path).exists(), "C{number:02}: there is no {path}");
+        }
+        assert!(!named.is_empty(), "C{number:02} names no test");
+        for test in named {
+            assert!(tests.contains(&test), "C{number:02}: there is no test {test}");
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guard::alert::{About, Alert, AlertChannel, AlertName, Alerts};
 
 use super::inbox::{Alertmanager, Inbox};
 use crate::arrows::root;
-use crate::processes::{text, until_or};
+use crate::chaos::setup::{Database, Setup};
+use crate::processes::{signal, text, until_or};
 
 fn about() -> About {
     About { environment: "demo".to_owned(), instance: "alerts".to_owned() }
@@ -73,6 +74,39 @@ fn an_alertmanager_that_dies_is_passed_by() {
     let counts = alerts.counts();
     assert_eq!((counts.on, counts.undelivered), (1, 0), "{counts:?}");
     alerts.finish(Duration::from_secs(1));
+}
+
+#[test]
+fn a_guard_process_tells_of_a_silent_trader_and_of_the_kill_switch() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let (told, direct) = (Inbox::start(), Inbox::start());
+    let mut manager = Alertmanager::start(dir.path(), &told);
+    let mut system = Setup::new("alerts")
+        .database(Database::None)
+        .guarded()
+        .alert(&format!("kind = \"alertmanager\"\nurl = \"{}\"", manager.url()))
+        .alert(&format!("kind = \"webhook\"\nurl = \"{}\"", direct.url()))
+        .start();
+    system.armed();
+    system.trades(1);
+    let begun = Instant::now();
+    signal(system.trader(), "STOP");
+    told.until("ShrikeTraderLost", true);
+    println!("told of a stopped trader after {:?}", begun.elapsed());
+    signal(system.trader(), "CONT");
+    told.until("ShrikeTraderLost", false);
+    assert!(direct.all().is_empty(), "told past an Alertmanager that answers");
+    manager.kill();
+    let begun = Instant::now();
+    signal(system.guard(), "USR1");
+    direct.until("ShrikeKilled", true);
+    println!("told of the kill switch past a dead Alertmanager after {:?}", begun.elapsed());
+    let bodies = direct.all();
+    let killed = bodies.iter().find(|(_, body)| body.contains("ShrikeKilled")).expect("told");
+    assert!(killed.1.contains("Pressed by signal"), "{}", killed.1);
+    let risk = system.risk().expect("guard publishes");
+    assert!(risk.alerts >= 1, "{risk:?}");
+    assert_eq!(risk.alerts_undelivered, 0, "{risk:?}");
 }
 
 /// Runs a checker of Prometheus' on files beside the rules.
