@@ -186,7 +186,8 @@ impl Carrier {
             let step = executor.step(desk, may_act);
             let wait = step.wait.max(pause(&mut steps, may_act, step.at));
             let left = left(&step);
-            if step.errors.is_empty() && best.is_none_or(|best| left < best) {
+            let is_less = best.is_none_or(|best| left < best) || left == (0, 0);
+            if step.errors.is_empty() && is_less {
                 best = Some(left);
                 moved = Instant::now();
             }

@@ -115,9 +115,10 @@ impl Equity {
     pub fn now(&self) -> Option<i64> {
         self.now.map(|(now, _)| now)
     }
-    /// The better of the last two answers: a fall is one when both show it.
-    pub fn confirmed(&self) -> Option<i64> {
-        self.now.map(|(now, before)| now.max(before))
+    /// The better of the last two answers: a fall is one when both show it. The highest before the
+    /// first answer, when nothing is known to have fallen.
+    pub fn confirmed(&self) -> i64 {
+        self.now.map_or(self.peak(), |(now, before)| now.max(before))
     }
     /// Highest.
     pub fn peak(&self) -> i64 {
@@ -159,6 +160,7 @@ mod tests {
         assert_eq!(again, record);
         let same = Equity::new("here", Some(&again));
         assert_eq!((same.peak(), same.of_day()), (120, 100));
+        assert_eq!(same.confirmed(), 120, "before the first answer nothing has fallen");
         assert_eq!(Equity::new("there", Some(&again)).peak(), 0);
         fs::write(dir.path().join(FILE), "{").expect("written");
         assert!(Record::load(dir.path()).is_err());
@@ -181,12 +183,12 @@ mod tests {
         let mut equity = Equity::new("here", None);
         for now in [100, 500, 100, 10, 100] {
             equity.take(1, now, 1);
-            assert_eq!(equity.confirmed().map(|confirmed| confirmed >= 100), Some(true));
+            assert!(equity.confirmed() >= 100);
         }
         assert_eq!(equity.peak(), 100);
         equity.take(1, 60, 1);
         equity.take(1, 55, 1);
-        assert_eq!(equity.confirmed(), Some(60));
+        assert_eq!(equity.confirmed(), 60);
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Watch {
         let margin = account.map_or(0, margin_ratio_ppm);
         let heard_ns = self.trader.heard_ns().max(self.waits_since_ns);
         Facts {
-            confirmed_equity: self.equity.confirmed().unwrap_or(0),
+            confirmed_equity: self.equity.confirmed(),
             confirmed_margin_ppm: margin.min(self.known.margin_before),
             requests: self.requests.minute(now_ns / SECOND_NS),
             is_anything_on: self.is_anything_on(),
