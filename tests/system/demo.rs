@@ -199,8 +199,9 @@ fn killed_sidecars_change_no_order_and_lose_no_row() {
     demo.wait_for("trading state: Armed");
     for _ in 0..3 {
         std::thread::sleep(Duration::from_secs(4));
-        demo.kill("persist");
-        demo.kill("metrics");
+        for sidecar in ["guard", "persist", "metrics"] {
+            demo.kill(sidecar);
+        }
     }
     demo.finish();
     let (fills, _) = demo.ledger_counts();

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hdrhistogram::Histogram;
 use schema::{
-    Event, ExecType, ExecutionReport, KillChange, Record, RunInfo, Stage, StateChange, Status,
-    SymbolId, TradeId, VenueOrderId,
+    AlgoId, AlgoUpdate, Event, ExecType, ExecutionReport, KillChange, Record, RunInfo, Stage,
+    StateChange, Status, SymbolId, TradeId, VenueOrderId,
 };
 
 mod guard;
@@ -61,6 +61,10 @@ pub(crate) struct Live {
     pub(crate) recent_fills: VecDeque<ExecutionReport>,
     /// Orders that work, as the venue told last, by its id: newest last.
     pub(crate) working: BTreeMap<(VenueOrderId, SymbolId), ExecutionReport>,
+    /// Conditional orders that wait for their price, by the venue's id.
+    pub(crate) stops: BTreeMap<AlgoId, AlgoUpdate>,
+    /// Conditional orders that have ended.
+    ended_stops: VecDeque<AlgoId>,
     /// Orders that have ended, so that one told late by the other connection does not work again.
     ended: VecDeque<(VenueOrderId, SymbolId)>,
     /// Fills seen, by symbol and the venue's trade id.
@@ -94,6 +98,8 @@ impl Live {
             commission: 0,
             recent_fills: VecDeque::with_capacity(FILLS_KEPT),
             working: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            ended_stops: VecDeque::with_capacity(ORDERS_KEPT),
             ended: VecDeque::with_capacity(ORDERS_KEPT),
             seen: VecDeque::with_capacity(FILLS_REMEMBERED),
             guarded: Guarded::default(),
@@ -134,6 +140,7 @@ impl Live {
             Ok(Event::Report(report)) if report.exec_type != ExecType::Trade => {
                 self.take_order(&report);
             }
+            Ok(Event::Algo(update)) => self.take_stop(&update),
             Ok(Event::Report(report)) => {
                 self.take_order(&report);
                 let id = (report.symbol, report.trade_id);
@@ -167,6 +174,20 @@ impl Live {
         let has_room = self.working.len() < ORDERS_KEPT || self.working.contains_key(&id);
         if has_room && !self.ended.contains(&id) {
             self.working.insert(id, *report);
+        }
+    }
+
+    /// Keeps what waits.
+    fn take_stop(&mut self, update: &AlgoUpdate) {
+        let id = update.algo_id;
+        if update.status.is_over() {
+            self.stops.remove(&id);
+            push_bounded_front(&mut self.ended_stops, id, ORDERS_KEPT);
+            return;
+        }
+        let has_room = self.stops.len() < ORDERS_KEPT || self.stops.contains_key(&id);
+        if has_room && !self.ended_stops.contains(&id) {
+            self.stops.insert(id, *update);
         }
     }
 

@@ -107,7 +107,7 @@ fn panel(title: &str) -> Block<'_> {
     Block::bordered()
         .border_type(BorderType::Rounded)
         .border_style(DIM)
-        .title(Span::styled(format!(" {title} "), Style::new().bold()))
+        .title(Span::styled(format!(" {title} "), Style::new().fg(Color::Reset).bold()))
 }
 
 /// Colour of a trading state.

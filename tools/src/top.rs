@@ -119,8 +119,8 @@ impl Watch {
             processes: rings::processes(&self.instance),
             page,
             up_s: self.attached.as_ref().map_or(0, |(view, _)| {
-                let now_s = chrono::Utc::now().timestamp();
-                now_s.saturating_sub(view.started_s()).unsigned_abs()
+                let seen_s = self.live.status.wall_ns / 1_000_000_000;
+                u64::try_from(seen_s - view.started_s()).unwrap_or(0)
             }),
             now_mono_ns: mono_ns(),
         }

@@ -59,6 +59,8 @@ pub(super) fn prepare(document: &mut DocumentMut) {
     strategy["style"] = value("ioc");
     strategy["interval_ms"] = value(250);
     strategy["hold_ms"] = value(3_600_000);
+    // Deep enough into the book for one order of that size; the collar still bounds it.
+    strategy["reach_ticks"] = value(400);
     strategy["order_notional_usdt"] = value(exposure / i64::max(count, 1));
     document["strategy"] = Item::Table(strategy);
 }
@@ -140,10 +142,13 @@ fn waiting(session: &Session) -> String {
     format!("guard says flat, the trader says {}", session.state_text())
 }
 
-/// Lines of guard's audit trail.
-fn audit_lines(state_dir: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(state_dir.join("audit.jsonl")).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
+/// What the folder of the kill switch holds: the latch, and what people did about it.
+fn audit_lines(state_dir: &Path) -> Vec<(&'static str, Vec<String>)> {
+    let files = ["killed", "audit.jsonl"].map(|file| {
+        let text = std::fs::read_to_string(state_dir.join(file)).unwrap_or_default();
+        (file, text.lines().map(str::to_owned).collect::<Vec<String>>())
+    });
+    files.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
 }
 
 #[cfg(test)]

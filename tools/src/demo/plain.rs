@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use schema::Price;
+use schema::{KillStep, Price};
 
 use crate::human;
 use crate::live::Live;
@@ -27,6 +27,14 @@ pub(super) fn line(live: &Live, elapsed_s: u64) -> String {
         human::signed_money(live.pnl()),
         human::money(status.symbols.iter().map(|symbol| symbol.commission).sum()),
     );
+    if let Some(risk) = &live.guarded.risk {
+        let drawdown = risk.drawdown_ppm as f64 / 10_000.0;
+        // Writing to a String cannot fail.
+        let _ = match live.guarded.kill_step() {
+            KillStep::None => write!(out, "  drawdown {drawdown:.2} %"),
+            step => write!(out, "  drawdown {drawdown:.2} %, kill switch: {step}"),
+        };
+    }
     for (info, symbol) in live.info.symbols().iter().zip(&status.symbols) {
         let tick = human::decimals(info.tick_size);
         let step = human::decimals(info.step_size);
@@ -88,6 +96,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
+        let kill_step = KillStep::Liquidating as u64;
+        let risk = schema::PortfolioRisk {
+            mono_ns: 1,
+            drawdown_ppm: 105_000,
+            kill_step,
+            ..Default::default()
+        };
+        live.guarded.take(risk);
+        assert!(line(&live, 62).contains("drawdown 10.50 %, kill switch: liquidating"));
         live.status.trading_state = 4;
         live.status.state_reason = 2;
         assert!(line(&live, 62).contains("Halted (command)"));

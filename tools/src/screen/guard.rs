@@ -132,10 +132,12 @@ pub(super) fn kill(area: Rect, buffer: &mut Buffer, guarded: &Guarded) {
     let step = guarded.kill_step();
     let trigger = u8::try_from(risk.kill_trigger).ok().and_then(KillTrigger::from_u8);
     let trigger = trigger.map_or("?", KillTrigger::as_str);
+    let time = human::time_of_day(risk.kill_wall_ns);
+    let time = if inner.width < 36 { &time[..time.len().min(8)] } else { &time };
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" {step} "), BAD.add_modifier(Modifier::REVERSED).bold()),
-        Span::styled(format!(" by {trigger} at "), DIM),
-        Span::raw(human::time_of_day(risk.kill_wall_ns)),
+        Span::styled(format!(" {trigger} "), BAD),
+        Span::styled(time.to_owned(), DIM),
     ])];
     for (name, ns) in [
         ("no new orders", risk.kill_halted_ns),
@@ -154,8 +156,8 @@ pub(super) fn kill(area: Rect, buffer: &mut Buffer, guarded: &Guarded) {
     }
     lines.push(Line::from(vec![
         Span::styled(" left ", DIM),
-        Span::raw(format!("{} orders, {} USDT gross", risk.open_orders, human::money(risk.gross))),
+        Span::raw(format!("{} orders, {} USDT", risk.open_orders, human::money(risk.gross))),
     ]));
-    lines.push(Line::styled(" `shrike unkill` takes the latch away", DIM));
+    lines.push(Line::styled(" `shrike unkill` releases it", DIM));
     Paragraph::new(lines).render(inner, buffer);
 }

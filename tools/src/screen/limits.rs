@@ -13,8 +13,8 @@ use crate::human;
 use crate::live::Live;
 
 /// Width of a limit's name, and of the figures behind its bar.
-const NAME: usize = 22;
-const FIGURES: usize = 19;
+const NAME: usize = 21;
+const FIGURES: usize = 18;
 /// From this share on a bar is yellow, and red; per mille.
 const WARN_FROM: u64 = 600;
 const BAD_FROM: u64 = 850;

@@ -8,8 +8,8 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table, Widget};
 use schema::{
-    CONNECTIONS_PER_LINK, ConnectionState, ExecutionReport, Link, Price, Qty, Side, SymbolInfo,
-    SymbolStatus,
+    AlgoUpdate, CONNECTIONS_PER_LINK, ConnectionState, ExecutionReport, Link, Price, Qty, Side,
+    SymbolInfo, SymbolStatus,
 };
 
 use super::{BAD, DIM, Frame, GOOD, WARN, panel};
@@ -81,7 +81,11 @@ pub(super) fn account(area: Rect, buffer: &mut Buffer, live: &Live) {
         ])
     };
     let fees = status.symbols.iter().map(|symbol| symbol.commission).sum::<i64>();
-    let exposure = format!("{} of {}", whole(status.exposure_worst), whole(status.exposure_max));
+    let mut exposure =
+        format!("{} of {}", whole(status.exposure_worst), whole(status.exposure_max));
+    if exposure.len() + 12 > usize::from(inner.width) {
+        exposure = whole(status.exposure_worst);
+    }
     let lines = vec![
         row("equity", human::money(status.equity), Style::new().bold()),
         row("P&L", human::signed_money(live.pnl()), gain_style(live.pnl()).bold()),
@@ -185,7 +189,10 @@ fn symbol_cells(info: &SymbolInfo, status: &SymbolStatus) -> [Cell<'static>; 12]
     } else {
         (human::duration(status.book_age_ns), DIM)
     };
-    let entry = if status.position_qty == 0 { 0 } else { status.entry_price };
+    // An average has more digits than a price; the nearest tick is enough to look at.
+    let tick_size = info.tick_size.max(1);
+    let rounded = (status.entry_price + tick_size / 2) / tick_size * tick_size;
+    let entry = if status.position_qty == 0 { 0 } else { rounded };
     let right = |text: String, style: Style| Cell::from(Line::styled(text, style).right_aligned());
     [
         Cell::from(Span::raw(info.name.as_str().to_owned()).bold()),
@@ -263,8 +270,22 @@ pub(super) fn orders(area: Rect, buffer: &mut Buffer, live: &Live) {
             Span::styled(format!("{}{reduces}", order.time_in_force.as_str()), DIM),
         ])
     };
-    let lines: Vec<Line> =
-        live.working.values().rev().take(usize::from(inner.height)).map(line).collect();
+    let stop = |stop: &AlgoUpdate| {
+        let info = live.info.symbols().get(stop.symbol.index());
+        let tick = info.map_or(2, |info| human::decimals(info.tick_size));
+        let side = if stop.side == Side::Buy { GOOD } else { BAD };
+        let qty = if stop.close_position { "all".to_owned() } else { stop.qty.to_string() };
+        Line::from(vec![
+            Span::styled(format!(" {:<4} ", stop.side.as_str()), side),
+            Span::raw(format!("{qty:>8} ")),
+            Span::raw(format!("{:<8} ", live.symbol(stop.symbol))).bold(),
+            Span::raw(format!("{:>10} ", format!("{:.tick$}", stop.trigger_price))),
+            Span::styled(stop.order_type.as_str(), DIM),
+        ])
+    };
+    let orders = live.working.values().rev().map(line);
+    let stops = live.stops.values().rev().map(stop);
+    let lines: Vec<Line> = orders.chain(stops).take(usize::from(inner.height)).collect();
     if lines.is_empty() {
         let told = match live.status.open_orders {
             0 => " none work".to_owned(),
@@ -280,9 +301,14 @@ pub(super) fn orders(area: Rect, buffer: &mut Buffer, live: &Live) {
 pub(super) fn counters(area: Rect, buffer: &mut Buffer, live: &Live) {
     let status = &live.status;
     let mut spans = vec![];
+    let mut left = usize::from(area.width);
     let mut add = |name: &str, text: String, style: Style| {
-        spans.push(Span::styled(format!(" {name} "), DIM));
-        spans.push(Span::styled(text, style));
+        // What does not fit is left out whole.
+        left = left.saturating_sub(name.chars().count() + text.chars().count() + 2);
+        if left > 0 {
+            spans.push(Span::styled(format!(" {name} "), DIM));
+            spans.push(Span::styled(text, style));
+        }
     };
     let alarm = |value: u64, style: Style| if value == 0 { Style::new() } else { style };
     add("ticks", human::count(status.ticks), Style::new().bold());

@@ -10,7 +10,7 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 use rings::Process;
-use schema::{KillStep, RiskReason, StateReason, TradingState};
+use schema::{KillStep, RiskReason, StateReason};
 
 use super::{BAD, DIM, GOOD, WARN, feeds, guard, latency, limits, panels, right_part};
 use super::{state_reason, state_style, trading_state};
@@ -35,7 +35,7 @@ pub(crate) struct TopFrame {
     pub(crate) processes: Vec<Process>,
     /// Which page of symbols, from zero; taken modulo how many there are.
     pub(crate) page: usize,
-    /// Seconds since the trader started.
+    /// Seconds from the trader's start to its last word.
     pub(crate) up_s: u64,
     /// Monotonic time now, ns.
     pub(crate) now_mono_ns: u64,
@@ -57,14 +57,14 @@ fn draw_small(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
         Constraint::Length(6),
         Constraint::Length(shown.len().max(1) as u16 + 3),
         Constraint::Fill(1),
-        Constraint::Length(1),
+        Constraint::Length(2),
         Constraint::Length(1),
         Constraint::Length(1),
     ])
     .areas(area);
     draw_head(head, buffer, live, frame);
     let [links, account, guarded] =
-        Layout::horizontal([Constraint::Length(34), Constraint::Length(22), Constraint::Fill(1)])
+        Layout::horizontal([Constraint::Length(34), Constraint::Length(23), Constraint::Fill(1)])
             .areas(top);
     panels::links(links, buffer, live, frame.now_mono_ns);
     panels::account(account, buffer, live);
@@ -91,7 +91,7 @@ fn draw_wide(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
         Constraint::Length(shown.len().max(1) as u16 + 3),
         Constraint::Fill(3),
         Constraint::Fill(2),
-        Constraint::Length(1),
+        Constraint::Length(2),
         Constraint::Length(1),
         Constraint::Length(1),
     ])
@@ -216,6 +216,7 @@ fn heartbeat(live: &Live, frame: &TopFrame) -> Heartbeat {
 
 /// What is on: causes of the trader's state, and guard's reasons.
 fn draw_alerts(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
+    let [first, second] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let mut spans = vec![Span::styled(" causes ", DIM)];
     let causes = causes(live);
     if causes.is_empty() {
@@ -223,7 +224,8 @@ fn draw_alerts(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
     } else {
         spans.push(Span::styled(causes.join(", "), WARN));
     }
-    spans.push(Span::styled("   alerts ", DIM));
+    Line::from(spans).render(first, buffer);
+    let mut spans = vec![Span::styled(" alerts ", DIM)];
     let reasons: Vec<&str> = match &live.guarded.risk {
         Some(risk) => risk.reasons().map(RiskReason::as_str).collect(),
         None => vec![],
@@ -237,17 +239,13 @@ fn draw_alerts(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
     if unheard > 0 {
         spans.push(Span::styled(format!("  {unheard} reached nobody"), BAD));
     }
-    Line::from(spans).render(area, buffer);
+    Line::from(spans).render(second, buffer);
 }
 
 /// Everything that keeps the trader from adding risk.
 fn causes(live: &Live) -> Vec<&'static str> {
     let set = live.status.state_causes;
     let is_on = |reason: &&StateReason| set & (1 << **reason as u64) != 0;
-    let armed = trading_state(&live.status) == Some(TradingState::Armed);
-    if armed {
-        return vec![];
-    }
     StateReason::ALL.iter().filter(is_on).map(|reason| reason.as_str()).collect()
 }
 

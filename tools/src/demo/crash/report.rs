@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use schema::{KillTrigger, PortfolioRisk, StateChange};
+use schema::{KillTrigger, PortfolioRisk, StateChange, TradingState};
 use venue::Fall;
 
 use super::evidence::Evidence;
@@ -31,8 +31,9 @@ pub(in crate::demo) struct Report {
     received: Vec<Received>,
     /// Address of Alertmanager, if there was one.
     alertmanager: Option<String>,
-    audit: Vec<String>,
-    audit_file: String,
+    /// Files of the kill switch's folder, and their lines.
+    audit: Vec<(&'static str, Vec<String>)>,
+    state_dir: String,
     rows: Vec<(&'static str, Vec<String>)>,
     config: String,
 }
@@ -77,7 +78,7 @@ impl Report {
             received,
             alertmanager,
             audit: audit_lines(places.state_dir),
-            audit_file: places.state_dir.join("audit.jsonl").display().to_string(),
+            state_dir: places.state_dir.display().to_string(),
             rows: rows::read(places.database, places.started_ms),
             config: places.config.display().to_string(),
         }
@@ -154,10 +155,11 @@ impl Report {
             return writeln!(out, "  trigger          none");
         };
         let from = first.kill_wall_ns;
-        for change in self.states.iter().filter(|change| {
-            let until_ns = from - change.wall.0;
-            (0..60_000_000_000).contains(&until_ns)
-        }) {
+        // How the trader had left Armed by itself.
+        let before = self.states.iter().filter(|change| change.wall.0 <= from);
+        let before: Vec<&StateChange> = before.collect();
+        let armed = before.iter().rposition(|change| change.to == TradingState::Armed);
+        for change in before.iter().skip(armed.map_or(0, |at| at + 1)) {
             let before = human::duration((from - change.wall.0).unsigned_abs());
             let at = human::time_of_day(change.wall.0);
             let (to, reason) = (change.to, change.reason);
@@ -225,9 +227,8 @@ impl Report {
             let (status, name, severity) = (&alert.status, &alert.name, &alert.severity);
             writeln!(
                 out,
-                "    {:>+9} ms   {status:<8} {severity:<8} {name} (by {})  {}",
+                "    {:>+9} ms   {status:<8} {severity:<8} {name:<18} {}",
                 alert.at_ms - from_ms,
-                alert.by,
                 alert.description,
             )?;
         }
@@ -238,8 +239,10 @@ impl Report {
     }
 
     fn write_audit(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "  audit trail      {} ({} lines)", self.audit_file, self.audit.len())?;
-        list(out, &self.audit)?;
+        for (file, lines) in &self.audit {
+            writeln!(out, "  audit trail      {}/{file}", self.state_dir)?;
+            list(out, lines)?;
+        }
         for (table, rows) in &self.rows {
             writeln!(out, "  database         {table} ({} rows)", rows.len())?;
             list(out, rows)?;
@@ -278,7 +281,7 @@ fn percent(ppm: i64) -> String {
 mod tests {
     use super::*;
     use crate::live::tests::run_info;
-    use schema::{KillStep, RiskReason, SCALE, StateReason, TradingState, WallNs};
+    use schema::{KillStep, RiskReason, SCALE, StateReason, WallNs};
 
     const T: i64 = 1_795_430_000_000_000_000;
 
@@ -375,8 +378,8 @@ mod tests {
             "last order that could add risk -9000 ms; 0 after the trigger",
             "200.00 USDT closed in 1 fills",
             "by Alertmanager at http://127.0.0.1:9093",
-            "+340 ms   firing   critical ShrikeKilled (by alertmanager)  Pressed by drawdown.",
-            "audit.jsonl (1 lines)",
+            "+340 ms   firing   critical ShrikeKilled       Pressed by drawdown.",
+            "/audit.jsonl\n",
             "{\"what\":\"pressed\"}",
             "shrike unkill --config /run/trader.toml",
         ] {
