@@ -317,6 +317,12 @@ fn run(
     }
 }
 
+/// Whether a failure after so many others is logged: ever more seldom, so that a channel that is
+/// away for hours does not fill the disk.
+fn is_worth_a_line(failures: usize) -> bool {
+    failures < 3 || failures.is_power_of_two()
+}
+
 /// Tells every Alertmanager; one that takes it is enough.
 fn tell(
     board: &mut board::Board,
@@ -332,7 +338,9 @@ fn tell(
             Ok(()) => is_taken = true,
             Err(error) => {
                 shared.counters.failed.fetch_add(1, Ordering::Relaxed);
-                log::warn!("Alertmanager {}: {error}", manager.shown());
+                if is_worth_a_line(board.failures()) {
+                    log::warn!("Alertmanager {}: {error}", manager.shown());
+                }
             }
         }
     }

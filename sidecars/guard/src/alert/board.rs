@@ -88,6 +88,11 @@ impl Board {
         self.has_direct && (!self.has_manager || self.failures >= PATIENCE)
     }
 
+    /// Posts in a row that no Alertmanager took.
+    pub(super) fn failures(&self) -> usize {
+        self.failures
+    }
+
     /// Takes a change.
     pub(super) fn set(&mut self, alert: Alert, is_on: bool, now: Instant, wall: DateTime<Utc>) {
         let key = alert.key();

@@ -9,7 +9,7 @@ use super::channel::{AlertChannel, host_of, is_here};
 use super::email::Email;
 use super::http::{Http, SendError};
 use super::told::{News, Pace, Told};
-use super::{About, SecretFile, Shared, lock};
+use super::{About, SecretFile, Shared, is_worth_a_line, lock};
 
 /// Longest wait for a channel.
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -162,7 +162,9 @@ pub(super) fn run(index: usize, sender: &Sender, shared: &Shared, about: &About,
                     failures = failures.saturating_add(1);
                     not_before = Instant::now() + error.retry_after.unwrap_or(back_off);
                     shared.counters.failed.fetch_add(1, Relaxed);
-                    log::warn!("cannot tell {}: {error}", sender.kind());
+                    if is_worth_a_line(failures as usize - 1) {
+                        log::warn!("cannot tell {}: {error}", sender.kind());
+                    }
                 }
             }
         }
