@@ -108,9 +108,16 @@ impl Killer {
         lock(&self.shared).pressed_ns = None;
         self.shared.1.notify_all();
     }
-    /// How the trader is.
-    pub fn trader(&mut self, seen: Seen) {
-        lock(&self.shared).trader = seen;
+    /// How the trader is, at this monotonic time, ns.
+    pub fn trader(&mut self, seen: Seen, now_ns: u64) {
+        let mut state = lock(&self.shared);
+        state.trader = seen;
+        if let Some(pressed_ns) = state.pressed_ns
+            && state.progress.halted_ns == 0
+            && (seen.is_killed || !seen.is_fresh)
+        {
+            state.progress.halted_ns = now_ns.saturating_sub(pressed_ns).max(1);
+        }
     }
     /// How far it is.
     pub fn progress(&self) -> Progress {
@@ -198,11 +205,7 @@ impl Carrier {
             if state.presses != press || state.pressed_ns.is_none() || state.is_over {
                 return;
             }
-            let is_halted = state.trader.is_killed || !state.trader.is_fresh;
-            let halted_ns = match state.progress.halted_ns {
-                0 if is_halted => mono_ns().saturating_sub(pressed_ns).max(1),
-                before => before,
-            };
+            let halted_ns = state.progress.halted_ns;
             state.progress = Progress {
                 step: step.at,
                 halted_ns,

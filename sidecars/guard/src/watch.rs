@@ -202,14 +202,15 @@ impl Watch {
                 self.latency.take(stages, tsc_hz, *second);
             }
         }
+        let mut is_killed = false;
         if let Some(status) = self.trader.status() {
             self.held.take(status);
             let pid = self.trader.info().map_or(0, |info| info.pid);
             self.requests.trader(now_ns / SECOND_NS, pid, status);
-            let is_killed = status.trading_state == TradingState::Killed as u64;
-            let is_fresh = self.trader.age_ns(now_ns) < SECOND_NS;
-            self.killer.trader(Seen { is_fresh, is_killed: is_fresh && is_killed });
+            is_killed = status.trading_state == TradingState::Killed as u64;
         }
+        let is_fresh = self.trader.age_ns(now_ns) < SECOND_NS;
+        self.killer.trader(Seen { is_fresh, is_killed: is_fresh && is_killed }, now_ns);
     }
 
     fn take(&mut self, news: News, now_ns: u64, wall: i64) {
