@@ -6,8 +6,8 @@
 //! at the next input.
 
 use schema::{
-    Counter, Counters, Event, KillTrigger, Notional, Price, Qty, SYMBOLS_MAX, SignalParams,
-    StateReason, SymbolId, SymbolName, TradeId, TradingState, Verdict,
+    Counter, Counters, Event, KillTrigger, Notional, Price, Qty, SignalParams, StateReason,
+    SymbolId, SymbolName, TradeId, TradingState, Verdict,
 };
 use schema::{Link, MonoNs, NewOrder};
 
@@ -18,7 +18,7 @@ use crate::input::{Input, Now};
 use crate::orders::{Algos, Orders, Orphans, Requests, SeenFills};
 use crate::outbox::Outbox;
 use crate::position::Position;
-use crate::risk::{Exposure, Market, MessageRate};
+use crate::risk::{Exposure, MessageRate};
 use crate::signal::Signal;
 use crate::strategy::{Cause, Strategy};
 
@@ -26,6 +26,7 @@ mod account;
 mod answers;
 mod commands;
 mod conduct;
+mod exposure;
 mod gate;
 mod headroom;
 mod kill;
@@ -184,6 +185,8 @@ pub struct Engine {
     orphans: Orphans,
     requests: Requests,
     rate: MessageRate,
+    /// Worst cases as they were measured for the last check.
+    measured: Exposure,
     strategy: Strategy,
     nonces: Nonces,
     counts: Counts,
@@ -279,6 +282,7 @@ impl Engine {
             orphans: Orphans::default(),
             requests: Requests::new(),
             rate: MessageRate::new(),
+            measured: Exposure::default(),
             strategy: Strategy::new(&config.strategy),
             nonces: Nonces::default(),
             counts: Counts::default(),
@@ -425,44 +429,6 @@ impl Engine {
     /// Wallet balance as booked.
     pub const fn wallet(&self) -> Notional {
         self.wallet
-    }
-
-    /// Market of a symbol as risk sees it.
-    #[inline]
-    fn market(&self, now: Now, index: usize) -> Market {
-        let s = &self.symbols[index];
-        let top = s.book.top();
-        Market {
-            bid_price: top.bid.price,
-            ask_price: top.ask.price,
-            book_age_ns: s.book.age_ns(now.mono),
-            event_time: top.event_time,
-            is_synced: !s.book.wants_snapshot(),
-            mark_price: s.mark_price,
-            mark_age_ns: now.mono.since(s.mark_at),
-            is_quarantined: s.belief.is_on,
-        }
-    }
-
-    /// Worst cases of the account.
-    pub fn exposure(&self, now: Now) -> Exposure {
-        let mut exposure = Exposure { symbol_count: self.symbols.len(), ..Exposure::default() };
-        let working = self.orders.all_working();
-        let mut unrealized: i128 = 0;
-        for (index, s) in self.symbols.iter().enumerate().take(SYMBOLS_MAX) {
-            let reference = self.market(now, index).reference(&self.config.limits);
-            let price = reference.unwrap_or_else(|| s.position.entry_price().max(s.mark_price));
-            unrealized = unrealized.saturating_add(s.position.unrealized_e16(price));
-            let e = &mut exposure.symbols[index];
-            e.position = s.position.qty();
-            e.working = working[index];
-            e.price = price;
-        }
-        self.forget_planted(&mut exposure);
-        let unrealized = Notional::from_e16(unrealized.clamp(i128::MIN / 2, i128::MAX / 2));
-        exposure.equity =
-            unrealized.and_then(|sum| self.wallet.checked_add(sum)).unwrap_or(Notional::ZERO);
-        exposure
     }
 
     /// Whether fills are missing although the user stream is up: an order is short of what the venue

@@ -64,6 +64,11 @@ pub struct Working {
     pub count: u32,
 }
 
+impl Working {
+    /// No order.
+    pub const NONE: Self = Self { buy: 0, sell: 0, buy_reducing: 0, sell_reducing: 0, count: 0 };
+}
+
 /// All orders.
 #[derive(Debug, Clone)]
 pub struct Orders {

@@ -18,14 +18,19 @@ use conduct::{
 mod conduct;
 mod exposure;
 mod limits;
+mod market;
 mod rate;
+mod reducing;
 
 pub use conduct::Conduct;
 pub(crate) use conduct::is_drawn_down;
 pub use exposure::{Exposure, SymbolExposure};
 pub use limits::{Limits, SymbolConfig, SymbolLimits, SymbolRules};
+pub use market::Market;
 pub use rate::MessageRate;
 pub(crate) use rate::{MarkWindow, Window};
+pub(crate) use reducing::least_qty;
+use reducing::{is_least, reduce_only, still_reduces};
 
 /// Proof that risk looked at it. Only this module can make one: the field is private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,47 +41,6 @@ impl<T> Approved<T> {
     #[inline]
     pub const fn get(&self) -> &T {
         &self.0
-    }
-}
-
-/// What is known of the market of one symbol when an order is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Market {
-    /// Best bid, zero if there is none.
-    pub bid_price: Price,
-    /// Best ask, zero if there is none.
-    pub ask_price: Price,
-    /// Time since the last market event of the symbol, ns.
-    pub book_age_ns: u64,
-    /// Push time of the best prices.
-    pub event_time: WallNs,
-    /// Whether the levels are in sync (or only partials and tickers are subscribed).
-    pub is_synced: bool,
-    /// Mark price, zero until known.
-    pub mark_price: Price,
-    /// Time since the mark price came, ns.
-    pub mark_age_ns: u64,
-    /// Whether the symbol is set aside for values that cannot be.
-    pub is_quarantined: bool,
-}
-
-impl Market {
-    /// Middle of the best prices, if both are there and not crossed.
-    #[inline]
-    pub fn mid(&self) -> Option<Price> {
-        let is_fine = self.bid_price.units() > 0 && self.bid_price < self.ask_price;
-        is_fine.then(|| crate::signal::mid_price(self.bid_price, self.ask_price))
-    }
-    /// The mark price, if it is young enough.
-    #[inline]
-    pub fn mark(&self, limits: &Limits) -> Option<Price> {
-        let is_fine = self.mark_price.units() > 0 && self.mark_age_ns <= limits.mark_age_ns_max;
-        is_fine.then_some(self.mark_price)
-    }
-    /// What an order is measured against: the mark, else the mid.
-    #[inline]
-    pub fn reference(&self, limits: &Limits) -> Option<Price> {
-        self.mark(limits).or_else(|| self.mid())
     }
 }
 
@@ -184,6 +148,7 @@ pub fn check_again(view: &View<'_>, order: &Order) -> Result<Approved<NewOrder>,
     message_rate(view, &again)?;
     stale_book(view, &again)?;
     crossed_book(view, &again)?;
+    still_reduces(view, &again)?;
     symbol_status(view, &again)?;
     no_mark(view, &again)?;
     daily_loss(view, &again)?;
@@ -380,14 +345,16 @@ fn percent_price(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
 
 #[inline]
 fn max_qty(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
-    require(order.qty <= view.symbol.limits.qty_max, Reject::MaxQty)
+    let is_fine = order.qty <= view.symbol.limits.qty_max || is_least(view, order);
+    require(is_fine, Reject::MaxQty)
 }
 
 #[inline]
 fn max_notional(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
     let Some(price) = value_price(view, order) else { return Ok(()) };
     let notional = price.notional(order.qty).ok_or(Reject::Overflow)?;
-    require(notional <= view.symbol.limits.notional_max, Reject::MaxNotional)
+    let is_fine = notional <= view.symbol.limits.notional_max || is_least(view, order);
+    require(is_fine, Reject::MaxNotional)
 }
 
 /// Against the mark and against the mid: one of them alone may be wrong.
@@ -415,7 +382,7 @@ fn position_limit(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), R
     if order.reduce_only {
         return Ok(());
     }
-    let worst = view.exposure.of(order.symbol).with(order.side, added).worst(order.side);
+    let worst = view.exposure.of(order.symbol).worst_with(order.side, added);
     require(worst <= i128::from(view.symbol.limits.position_max.units()), Reject::PositionLimit)
 }
 
@@ -475,16 +442,6 @@ fn duplicate(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
     let is_same = NewOrder { client_order_id: order.client_order_id, ..*last } == *order;
     let is_recent = view.now.since(*at) < view.limits.duplicate_window_ns;
     require(!(is_same && is_recent), Reject::Duplicate)
-}
-
-/// It must stand against the position and leave it on its side, working orders counted.
-#[inline]
-fn reduce_only(view: &View<'_>, order: &NewOrder, added: Qty) -> Result<(), Reject> {
-    if !order.reduce_only {
-        return Ok(());
-    }
-    let left = view.exposure.of(order.symbol).reducible(order.side);
-    require(i128::from(added.units()) <= left, Reject::ReduceOnly)
 }
 
 #[inline]

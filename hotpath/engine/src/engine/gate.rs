@@ -76,8 +76,8 @@ impl Engine {
         look: impl FnOnce(&risk::View<'_>, &Orders) -> R,
     ) -> R {
         let index = symbol.index();
-        let exposure = self.exposure(now);
-        let market = self.market(now, index);
+        self.measure_exposure(now);
+        let market = self.symbols[index].market(now.mono);
         let conduct = self.conduct(now.mono, symbol);
         let (messages_10s, messages_1m) = self.rate.counts(now.mono);
         let view = risk::View {
@@ -87,13 +87,13 @@ impl Engine {
             symbol: &self.config.symbols[index],
             limits: &self.config.limits,
             market: &market,
-            exposure: &exposure,
+            exposure: &self.measured,
             open_orders: self.orders.live_count() as u32,
             has_room,
             messages_10s,
             messages_1m,
             last_order: self.symbols[index].last_order.as_ref(),
-            day_loss: self.day_loss(exposure.equity),
+            day_loss: self.day_loss(self.measured.equity),
             limited_until: self.orders_banned_until,
             closed_until: self.symbols[index].closed_until,
             conduct: &conduct,
@@ -101,11 +101,21 @@ impl Engine {
         look(&view, &self.orders)
     }
 
+    /// What risk says of an order now; nothing is sent.
+    ///
+    /// # Errors
+    /// The first limit it breaks.
+    pub fn check(&mut self, now: Now, order: &NewOrder) -> Result<(), Reject> {
+        if order.symbol.index() >= self.symbols.len() {
+            return Err(Reject::SymbolStatus);
+        }
+        self.with_view(now, order.symbol, true, |view, _| risk::check(view, order).map(|_| ()))
+    }
+
     fn send_order(&mut self, now: Now, order: &NewOrder, out: &mut Outbox) {
         let has_room = order.client_order_id != schema::ClientOrderId::NONE;
         let (verdict, market, worst) = self.with_view(now, order.symbol, has_room, |view, _| {
-            let of_symbol = view.exposure.of(order.symbol);
-            let worst = of_symbol.with(order.side, order.qty).worst(order.side);
+            let worst = view.exposure.of(order.symbol).worst_with(order.side, order.qty);
             (risk::check(view, order), *view.market, worst)
         });
         let approved = match verdict {
@@ -382,7 +392,9 @@ impl Engine {
             Some(at) if self.truth_at.is_some_and(|truth_at| truth_at > at) => {
                 self.flattening = None;
                 self.flattened_at = None;
-                self.halted = Some(StateReason::Command);
+                if self.killed.is_none() {
+                    self.halted = Some(StateReason::Command);
+                }
                 self.settle(now, out);
             }
             Some(_) => {}
@@ -407,7 +419,7 @@ impl Engine {
     fn flatten_order(&self, now: Now, index: usize) -> NewOrder {
         let symbol = &self.config.symbols[index];
         let (rules, limits) = (&symbol.rules, &self.config.limits);
-        let market = self.market(now, index);
+        let market = self.symbols[index].market(now.mono);
         let held = self.symbols[index].position.qty();
         let side = if held.units() > 0 { Side::Sell } else { Side::Buy };
         let is_trusted = market.is_synced && market.book_age_ns <= limits.book_age_ns_max;
@@ -434,14 +446,17 @@ impl Engine {
                 / i128::from(price.units().max(1))
         });
         let by_notional = Qty::from_units(i64::try_from(by_notional).unwrap_or(i64::MAX));
+        let order_type = if is_limit { OrderType::Limit } else { OrderType::Market };
+        let slice = most.min(symbol.limits.qty_max).min(by_notional).round_down(step);
+        let slice = slice.max(risk::least_qty(rules, order_type));
         NewOrder {
             symbol: SymbolId(index as u16),
             client_order_id: self.orders.next_id(StrategyId::MANUAL).unwrap_or_default(),
             side,
-            order_type: if is_limit { OrderType::Limit } else { OrderType::Market },
+            order_type,
             time_in_force: TimeInForce::Ioc,
             price,
-            qty: held.abs().min(most).min(symbol.limits.qty_max).min(by_notional).round_down(step),
+            qty: held.abs().min(slice).round_down(step),
             reduce_only: true,
         }
     }

@@ -193,7 +193,7 @@ impl Engine {
             features: s.signal.features(),
             entry_threshold_e8: self.params.entry_threshold,
             position: &s.position,
-            working: self.working_planted(symbol),
+            working: super::planted_working::working_planted(&self.orders, symbol),
             resting: self.resting(symbol).map(|handle| self.orders.get(handle)),
             may_open: self.state == TradingState::Armed
                 && !s.belief.is_on

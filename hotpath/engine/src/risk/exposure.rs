@@ -16,6 +16,8 @@ pub struct SymbolExposure {
 }
 
 impl SymbolExposure {
+    /// Neither position nor orders.
+    const NOTHING: Self = Self { position: Qty::ZERO, working: Working::NONE, price: Price::ZERO };
     /// Base units held on `side` if all orders of that side fill and none of the other: the worst
     /// long for buys, the worst short for sells. Negative if the other side is held.
     #[inline]
@@ -31,15 +33,15 @@ impl SymbolExposure {
     pub fn worst_abs(&self) -> i128 {
         self.worst(Side::Buy).max(self.worst(Side::Sell)).max(0)
     }
-    /// With one more order.
+    /// [`Self::worst`] with one more order of that side.
     #[inline]
-    #[must_use]
-    pub fn with(mut self, side: Side, qty: Qty) -> Self {
-        match side {
-            Side::Buy => self.working.buy += i128::from(qty.units()),
-            Side::Sell => self.working.sell += i128::from(qty.units()),
-        }
-        self
+    pub fn worst_with(&self, side: Side, qty: Qty) -> i128 {
+        self.worst(side) + i128::from(qty.units())
+    }
+    /// [`Self::worst_abs`] with one more order.
+    #[inline]
+    fn worst_abs_with(&self, side: Side, qty: Qty) -> i128 {
+        self.worst_with(side, qty).max(self.worst(side.opposite())).max(0)
     }
     /// What an order on `side` can still take off the position without turning it.
     #[inline]
@@ -49,7 +51,7 @@ impl SymbolExposure {
     /// Worst exposure in units of 1e-16; saturates, which every limit refuses.
     #[inline]
     pub fn gross_e16(&self) -> i128 {
-        self.worst_abs().saturating_mul(i128::from(self.price.units()))
+        value_e16(self.worst_abs(), self.price)
     }
 }
 
@@ -67,8 +69,9 @@ pub struct Exposure {
 impl Exposure {
     /// One symbol's; nothing for a symbol that is not followed.
     #[inline]
-    pub fn of(&self, symbol: SymbolId) -> SymbolExposure {
-        self.symbols.get(symbol.index()).copied().unwrap_or_default()
+    pub fn of(&self, symbol: SymbolId) -> &SymbolExposure {
+        static NOTHING: SymbolExposure = SymbolExposure::NOTHING;
+        self.symbols.get(symbol.index()).unwrap_or(&NOTHING)
     }
     /// Worst gross exposure in units of 1e-16.
     #[inline]
@@ -80,12 +83,28 @@ impl Exposure {
     /// The same with one more order.
     #[inline]
     pub fn gross_with_e16(&self, symbol: SymbolId, side: Side, qty: Qty) -> i128 {
-        let now = self.of(symbol);
-        let rest = self.gross_e16().saturating_sub(now.gross_e16());
-        rest.saturating_add(now.with(side, qty).gross_e16())
+        let count = self.symbol_count.min(SYMBOLS_MAX);
+        let mut total = 0i128;
+        for (index, one) in self.symbols[..count].iter().enumerate() {
+            let worst = match index == symbol.index() {
+                true => one.worst_abs_with(side, qty),
+                false => one.worst_abs(),
+            };
+            total = total.saturating_add(value_e16(worst, one.price));
+        }
+        total
     }
     /// Worst gross exposure as money; the largest amount if it does not fit.
     pub fn gross(&self) -> Notional {
         Notional::from_e16(self.gross_e16().min(i128::MAX / 2)).unwrap_or(Notional::MAX)
+    }
+}
+
+/// A quantity's value; almost always both factors fit into 64 bits, which is far quicker.
+#[inline]
+fn value_e16(units: i128, price: Price) -> i128 {
+    match i64::try_from(units) {
+        Ok(units) => i128::from(units) * i128::from(price.units()),
+        Err(_) => units.saturating_mul(i128::from(price.units())),
     }
 }

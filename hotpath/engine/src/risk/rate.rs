@@ -11,28 +11,30 @@ pub(crate) struct Window<const N: usize> {
     buckets: [u32; N],
     bucket_ns: u64,
     newest: u64,
+    /// When the newest bucket ends: most looks at a window fall into it and need no division.
+    ends_at: u64,
     sum: u32,
 }
 
 impl<const N: usize> Window<N> {
     pub(crate) const fn new(bucket_ns: u64) -> Self {
-        Self { buckets: [0; N], bucket_ns, newest: 0, sum: 0 }
+        Self { buckets: [0; N], bucket_ns, newest: 0, ends_at: bucket_ns, sum: 0 }
     }
+    #[inline]
     fn advance(&mut self, now: MonoNs) {
-        let bucket = now.0 / self.bucket_ns;
-        if bucket <= self.newest {
-            return;
+        if now.0 >= self.ends_at {
+            self.go_on(now);
         }
+    }
+    fn go_on(&mut self, now: MonoNs) {
+        let bucket = now.0 / self.bucket_ns;
         for step in 1..=(bucket - self.newest).min(N as u64) {
             let old = &mut self.buckets[((self.newest + step) % N as u64) as usize];
             self.sum -= *old;
             *old = 0;
         }
-        if bucket - self.newest >= N as u64 {
-            self.buckets = [0; N];
-            self.sum = 0;
-        }
         self.newest = bucket;
+        self.ends_at = (bucket + 1).saturating_mul(self.bucket_ns);
     }
     fn add_here(&mut self) {
         self.buckets[(self.newest % N as u64) as usize] += 1;
@@ -71,47 +73,62 @@ pub(crate) struct MarkWindow {
     parts: [(Price, Price); MARK_PARTS],
     part_ns: u64,
     newest: u64,
+    /// When the newest part ends.
+    ends_at: u64,
+    /// Lowest and highest of all parts.
+    range: (Price, Price),
 }
+
+const NO_MARK: (Price, Price) = (Price::ZERO, Price::ZERO);
 
 impl MarkWindow {
     pub(crate) const fn new(window_ns: u64) -> Self {
         let part_ns = window_ns / (MARK_PARTS as u64 - 1);
         let part_ns = if part_ns == 0 { 1 } else { part_ns };
-        Self { parts: [(Price::ZERO, Price::ZERO); MARK_PARTS], part_ns, newest: 0 }
+        Self { parts: [NO_MARK; MARK_PARTS], part_ns, newest: 0, ends_at: part_ns, range: NO_MARK }
     }
+    #[inline]
     fn advance(&mut self, now: MonoNs) {
+        if now.0 >= self.ends_at {
+            self.go_on(now);
+        }
+    }
+    fn go_on(&mut self, now: MonoNs) {
         let part = now.0 / self.part_ns;
-        for step in 1..=part.saturating_sub(self.newest).min(MARK_PARTS as u64) {
-            self.parts[((self.newest + step) % MARK_PARTS as u64) as usize] =
-                (Price::ZERO, Price::ZERO);
+        for step in 1..=(part - self.newest).min(MARK_PARTS as u64) {
+            self.parts[((self.newest + step) % MARK_PARTS as u64) as usize] = NO_MARK;
         }
-        if part.saturating_sub(self.newest) >= MARK_PARTS as u64 {
-            self.parts = [(Price::ZERO, Price::ZERO); MARK_PARTS];
-        }
-        self.newest = self.newest.max(part);
+        self.newest = part;
+        self.ends_at = (part + 1).saturating_mul(self.part_ns);
+        self.range = self.parts.into_iter().fold(NO_MARK, wider);
     }
     /// Takes a mark.
     pub(crate) fn add(&mut self, now: MonoNs, mark: Price) {
         self.advance(now);
-        let (low, high) = &mut self.parts[(self.newest % MARK_PARTS as u64) as usize];
-        *low = if low.is_zero() { mark } else { (*low).min(mark) };
-        *high = (*high).max(mark);
+        let newest = &mut self.parts[(self.newest % MARK_PARTS as u64) as usize];
+        *newest = wider(*newest, (mark, mark));
+        self.range = wider(self.range, (mark, mark));
     }
     /// Lowest and highest; zero if there was none.
     #[inline]
     pub(crate) fn range(&mut self, now: MonoNs) -> (Price, Price) {
         self.advance(now);
-        self.last_range()
+        self.range
     }
     /// The same as it was last asked for.
-    pub(crate) fn last_range(&self) -> (Price, Price) {
-        let (mut low, mut high) = (Price::ZERO, Price::ZERO);
-        for (part_low, part_high) in self.parts.iter().filter(|(low, _)| !low.is_zero()) {
-            low = if low.is_zero() { *part_low } else { low.min(*part_low) };
-            high = high.max(*part_high);
-        }
-        (low, high)
+    pub(crate) const fn last_range(&self) -> (Price, Price) {
+        self.range
     }
+}
+
+/// What holds both ranges; zero is none.
+fn wider(one: (Price, Price), other: (Price, Price)) -> (Price, Price) {
+    let low = match (one.0.is_zero(), other.0.is_zero()) {
+        (true, _) => other.0,
+        (_, true) => one.0,
+        _ => one.0.min(other.0),
+    };
+    (low, one.1.max(other.1))
 }
 
 /// Messages sent in the last 10 s and the last minute.

@@ -256,6 +256,30 @@ fn max_notional_is_kept() {
 }
 
 #[test]
+fn the_smallest_order_may_reduce_whatever_the_limits_are() {
+    let closes = |w: &mut World| {
+        w.exposure.symbols[0].position = milli(-5);
+        w.order.reduce_only = true;
+        w.order.qty = milli(1);
+        w.symbol.limits.qty_max = Qty::from_units(1);
+        w.symbol.limits.notional_max = Notional::from_units(1);
+    };
+    approved(closes);
+    let larger = |w: &mut World| {
+        closes(w);
+        w.order.qty = milli(2);
+    };
+    refused(larger, Reject::MaxQty);
+    refused(
+        |w| {
+            larger(w);
+            w.symbol.limits.qty_max = milli(2);
+        },
+        Reject::MaxNotional,
+    );
+}
+
+#[test]
 fn price_collar_holds_against_mark_and_mid() {
     refused(|w| w.order.price = price(51_001), Reject::PriceCollar);
     refused(
@@ -481,8 +505,9 @@ proptest! {
             world.order.qty = milli(qty);
             world.order.reduce_only = reduce_only;
             if world.verdict().is_ok() {
-                let e = &mut world.exposure.symbols[0];
-                *e = e.with(world.order.side, world.order.qty);
+                let working = &mut world.exposure.symbols[0].working;
+                let all = if is_buy { &mut working.buy } else { &mut working.sell };
+                *all += i128::from(world.order.qty.units());
             }
             let most = i128::from(world.symbol.limits.position_max.units());
             prop_assert!(world.exposure.symbols[0].worst_abs() <= most);

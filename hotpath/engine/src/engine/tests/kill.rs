@@ -209,3 +209,40 @@ fn a_start_that_is_not_enabled_waits_for_a_person() {
     assert_eq!(rig.engine.state(), Armed);
     assert!(!rig.placed().is_empty());
 }
+
+#[test]
+fn a_slice_that_is_sent_again_is_no_larger_than_what_is_left() {
+    let mut rig = holding(Rig::idle(), 80);
+    rig.command(1, CommandKind::Kill);
+    let [(order, request)] = rig.placed()[..] else { panic!("one slice") };
+    assert_eq!(order.qty, milli(80));
+    // The venue took nothing and says so; meanwhile it traded most of the position down.
+    let external = NewOrder { client_order_id: ClientOrderId::NONE, qty: milli(60), ..order };
+    let told = fill(900, milli(60), milli(60));
+    rig.report(&external, ExecType::Trade, OrderStatus::Filled, told);
+    rig.refuse(request, 503, -1008);
+    assert_eq!(rig.qty(0), milli(20));
+    rig.live(2_000);
+    let again = rig.placed();
+    assert!(
+        !again.is_empty() && again.iter().all(|(order, _)| order.qty <= milli(20)),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn a_limit_below_the_smallest_order_does_not_keep_a_kill_from_closing() {
+    let mut rig = holding(Rig::idle(), 3);
+    for (nonce, kind) in [(1, LimitKind::Qty), (2, LimitKind::Notional)] {
+        let command = Command {
+            symbol: SymbolId(0),
+            limit: Some((kind, NewLimit::Value(1))),
+            ..Command::plain(nonce, CommandKind::SetLimit, rig.now().wall, 1)
+        };
+        rig.apply(&Input::Command(&command));
+    }
+    rig.command(3, CommandKind::Kill);
+    let placed = fill_all(&mut rig);
+    assert_eq!(placed.len(), 3, "one smallest order after the other");
+    assert!(rig.engine.position(SymbolId(0)).is_flat());
+}
