@@ -1,12 +1,12 @@
 //! The kill switch as the cold thread has it: the latch on disk, a signal, the hot thread's word.
 //!
-//! Pressed is on disk before anything is done about it, where this thread is the first to know; what
-//! the hot thread hears first (a command, guard's verdict) is put on disk at once after. A latch
-//! that appears is told to the hot thread, again and again until it says that it is Killed: so a
-//! release of the engine alone, with the latch still there, does not last. Nothing here takes a
-//! latch away: only a person does, by another program.
+//! Pressed is on disk before anything is done about it, where this thread is the first to know,
+//! unless the disk takes too long; what the hot thread hears first (a command, guard's verdict) is
+//! put on disk at once after. A latch that appears is told to the hot thread, again and again until
+//! it says that it is Killed: so a release of the engine alone, with the latch still there, does not
+//! last. Nothing here takes a latch away: only a person does, by another program.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,8 @@ use crate::tsc;
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two tries of what did not succeed: a press that failed, a hot thread that did not hear.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The disk may take so long; then what is to be done is done without it, while it goes on trying.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Who presses.
 const BY: &str = "trader";
 
@@ -135,7 +137,7 @@ impl Switch {
 
     /// Puts it on disk; tried again if that fails, which keeps nobody from acting.
     fn press(&mut self, now: Instant, pressed: Pressed) {
-        match latch::press(&self.latch, &pressed) {
+        match patiently(&self.latch, &pressed) {
             Ok(true) => {
                 log::error!(target: "risk", "pressed on disk: {}", self.latch.display());
             }
@@ -147,7 +149,9 @@ impl Switch {
                      switch is pressed; make it by hand: touch {}",
                     self.latch.display(), self.latch.display()
                 );
-                self.to_press = Some((now + AGAIN, pressed));
+                // One that hangs is not asked every second: each time costs the patience.
+                let pause = if error.kind() == ErrorKind::TimedOut { 10 * AGAIN } else { AGAIN };
+                self.to_press = Some((now + pause, pressed));
             }
         }
     }
@@ -167,6 +171,21 @@ impl Switch {
                 Some(by_us(KillTrigger::Latch, own_uid(), "the latch cannot be read"))
             }
         }
+    }
+}
+
+/// Presses on a thread of its own: a disk that hangs must not hold up the dead-man timers and the
+/// hot thread's messages too.
+fn patiently(latch: &Path, pressed: &Pressed) -> io::Result<bool> {
+    let (done, answer) = std::sync::mpsc::sync_channel(1);
+    let (path, word) = (latch.to_owned(), pressed.clone());
+    let thread = std::thread::Builder::new().name("latch".to_owned());
+    let started = thread.spawn(move || {
+        let _ = done.send(latch::press(&path, &word)); // nobody waits any more
+    });
+    match started {
+        Ok(_) => answer.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
+        Err(_) => latch::press(latch, pressed),
     }
 }
 

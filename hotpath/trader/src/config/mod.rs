@@ -269,7 +269,7 @@ pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Mistake>> {
 pub fn summary(config: &Config) -> String {
     let names: Vec<_> = config.symbols.iter().map(|symbol| symbol.name.to_string()).collect();
     format!(
-        "{} \"{}\": {} on {}, capital {} USDT, leverage {}x (at most {}x), strategy {}, loop {}",
+        "{} \"{}\": {} on {}, capital {} USDT, leverage {}x (at most {}x), strategy {}, loop {}{}",
         config.environment.name(),
         config.instance,
         names.join(" "),
@@ -279,6 +279,7 @@ pub fn summary(config: &Config) -> String {
         config.limits.leverage_max_e2 / 100,
         config.strategy.name(),
         config.hot_loop.wait.name(),
+        if config.is_enabled { "" } else { ", halted after a start until resumed" },
     )
 }
 

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use schema::PathText;
+
 use super::reader::{Mistakes, Section};
 use super::{Environment, Switch};
 
@@ -23,11 +25,19 @@ pub(super) fn verdict(mut s: Section<'_>, out: &mut Mistakes<'_>) -> bool {
 /// The latch; a path that is not absolute begins at the file's own folder.
 pub(super) fn switch(file: &Path, mut s: Section<'_>, out: &mut Mistakes<'_>) -> Switch {
     let dir = s.path_of("state_dir", out).unwrap_or_else(|| STATE_DIR.into());
-    s.finish_shared(out);
     // Only a current folder that is gone has no whole path.
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let beside = file.parent().unwrap_or(Path::new(""));
-    Switch { latch: whole(&beside.join(dir).join(LATCH)), file: whole(file) }
+    let switch = Switch { latch: whole(&beside.join(dir).join(LATCH)), file: whole(file) };
+    for path in [&switch.latch, &switch.file] {
+        // Other processes find both in the segments' headers.
+        if PathText::new(&path.to_string_lossy()).as_str().is_empty() {
+            let what = format!("the path {} is longer than 240 bytes", path.display());
+            out.add(s.place("state_dir"), what, "give kill.state_dir, and the file, a shorter one");
+        }
+    }
+    s.finish_shared(out);
+    switch
 }
 
 /// Whether it trades after a start without being told to; with real money it does not unless the

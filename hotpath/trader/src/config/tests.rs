@@ -357,6 +357,8 @@ fn the_latch_is_beside_the_file_or_where_the_file_says() {
     let elsewhere = |dir: &str| format!("{GOOD}[kill]\nstate_dir = \"{dir}\"\nslice_usdt = 5\n");
     assert_eq!(latch("/etc/x.toml", &elsewhere("/var/lib/s")), Path::new("/var/lib/s/killed"));
     assert_eq!(latch("/etc/x.toml", &elsewhere("s/t")), Path::new("/etc/s/t/killed"));
+    let long = parse("/etc/x.toml", &elsewhere(&"d/".repeat(120))).expect_err("no header has it");
+    assert!(long[0].to_string().contains("longer than 240 bytes"), "{long:?}");
 }
 
 #[test]
