@@ -133,7 +133,7 @@ pub(super) fn kill(area: Rect, buffer: &mut Buffer, guarded: &Guarded) {
     let trigger = u8::try_from(risk.kill_trigger).ok().and_then(KillTrigger::from_u8);
     let trigger = trigger.map_or("?", KillTrigger::as_str);
     let time = human::time_of_day(risk.kill_wall_ns);
-    let time = if inner.width < 36 { &time[..time.len().min(8)] } else { &time };
+    let time = if inner.width < 36 { "" } else { &time };
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" {step} "), BAD.add_modifier(Modifier::REVERSED).bold()),
         Span::styled(format!(" {trigger} "), BAD),
@@ -154,9 +154,10 @@ pub(super) fn kill(area: Rect, buffer: &mut Buffer, guarded: &Guarded) {
             Span::styled(text, style.bold()),
         ]));
     }
+    let whole = human::count((risk.gross.max(0) / schema::SCALE).unsigned_abs());
     lines.push(Line::from(vec![
         Span::styled(" left ", DIM),
-        Span::raw(format!("{} orders, {} USDT", risk.open_orders, human::money(risk.gross))),
+        Span::raw(format!("{} orders, {whole} USDT", risk.open_orders)),
     ]));
     lines.push(Line::styled(" `shrike unkill` releases it", DIM));
     Paragraph::new(lines).render(inner, buffer);

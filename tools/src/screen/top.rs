@@ -64,7 +64,7 @@ fn draw_small(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
     .areas(area);
     draw_head(head, buffer, live, frame);
     let [links, account, guarded] =
-        Layout::horizontal([Constraint::Length(34), Constraint::Length(23), Constraint::Fill(1)])
+        Layout::horizontal([Constraint::Length(33), Constraint::Length(25), Constraint::Fill(1)])
             .areas(top);
     panels::links(links, buffer, live, frame.now_mono_ns);
     panels::account(account, buffer, live);
