@@ -43,7 +43,7 @@ pub(super) fn account(families: &mut Families, status: &Status) {
         limit(families, kind, None, &status.limits[kind.place()]);
     }
     let help = "Changes of limits since start.";
-    families.counter("shrike_limits_version", help, &[], status.limits_version);
+    families.gauge("shrike_limits_version", help, &[], status.limits_version as f64);
     for reject in Reject::ALL {
         let help = "Orders the engine refused, by reason.";
         let pairs = [("reason", reject.as_str())];

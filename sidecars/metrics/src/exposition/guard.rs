@@ -124,10 +124,10 @@ pub(super) fn portfolio(
     for (name, help, value) in gauges {
         families.gauge(name, help, &[], value);
     }
-    for (quantile, var, es) in
+    for (confidence, var, es) in
         [("0.95", risk.var_95, risk.es_95), ("0.99", risk.var_99, risk.es_99)]
     {
-        let pairs = [("quantile", quantile)];
+        let pairs = [("confidence", confidence)];
         let help = "Value at risk over one minute; NaN with too few samples.";
         families.gauge("shrike_guard_var_usdt", help, &pairs, known(var));
         let help = "Mean loss beyond the value at risk; NaN with too few samples.";

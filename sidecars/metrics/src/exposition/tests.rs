@@ -132,8 +132,8 @@ fn guards_word_and_numbers_are_told_with_their_age() {
     check("shrike_guard_drawdown_ratio 0.101");
     check("shrike_guard_liquidation_distance_ratio inf");
     check("shrike_guard_trader_age_seconds inf");
-    check("shrike_guard_var_usdt{quantile=\"0.95\"} NaN");
-    check("shrike_guard_var_usdt{quantile=\"0.99\"} 2");
+    check("shrike_guard_var_usdt{confidence=\"0.95\"} NaN");
+    check("shrike_guard_var_usdt{confidence=\"0.99\"} 2");
     check("shrike_guard_kill_step{step=\"flat\"} 1");
     check("shrike_guard_kill_seconds{until=\"flat\"} 1.5");
     check("shrike_guard_position_qty{symbol=\"BTCUSDT\"} -1");
