@@ -7,16 +7,24 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 
+mod act;
+mod look;
 mod recording;
 mod release;
 mod top;
 
+use act::{CANCEL_ALL, FLATTEN, HALT, KILL, LIMITS, RESUME, UNKILL};
+pub(crate) use act::{
+    CommandArgs, ConfirmedArgs, FileArgs, FlattenArgs, KillArgs, LimitsArgs, LimitsVerb, UnkillArgs,
+};
+use look::{AUDIT, DOCTOR, FILLS, ORDERS, POSITIONS, RISK};
+pub(crate) use look::{AuditArgs, DoctorArgs, FillsArgs, LookArgs};
+use recording::{EXPLAIN, RECORD, REPLAY};
+pub(crate) use recording::{ExplainArgs, RecordArgs, ReplayArgs};
 use release::RELEASE;
 pub(crate) use release::{
     DeployArgs, PlaceArgs, ReleaseArgs, ReleaseVerb, RollbackArgs, WatchArgs,
 };
-use recording::{EXPLAIN, RECORD, REPLAY};
-pub(crate) use recording::{ExplainArgs, RecordArgs, ReplayArgs};
 use top::TOP;
 pub(crate) use top::TopArgs;
 
@@ -27,7 +35,7 @@ command runs it, looks into it and stops it.
 Three commands to begin with:
   shrike demo                 a local exchange, the trader and its sidecars, for one minute
   shrike status               what the running trader does now
-  shrike flatten              cancel everything and close every position
+  shrike kill                 the red button: cancel and close everything, and stay stopped
 
 An instance is one run of the trader; its rings are /dev/shm/shrike-<instance>-*. Commands take the \
 only live one unless --instance names it.";
@@ -71,6 +79,33 @@ pub(crate) enum Verb {
     /// Cancel all working orders; trading goes on
     #[command(long_about = CANCEL_ALL)]
     CancelAll(CommandArgs),
+    /// List the orders that live
+    #[command(long_about = ORDERS)]
+    Orders(LookArgs),
+    /// List positions, the trader's and the venue's
+    #[command(long_about = POSITIONS)]
+    Positions(LookArgs),
+    /// List the last fills
+    #[command(long_about = FILLS)]
+    Fills(FillsArgs),
+    /// Show each limit, its use and what is left; guard's numbers
+    #[command(long_about = RISK)]
+    Risk(LookArgs),
+    /// List the limits, tighten one, give one back
+    #[command(long_about = LIMITS, after_long_help = Exit::TABLE)]
+    Limits(LimitsArgs),
+    /// Press the kill switch and wait until the account is flat
+    #[command(long_about = KILL, after_long_help = Exit::TABLE)]
+    Kill(KillArgs),
+    /// Release the kill switch
+    #[command(long_about = UNKILL, after_long_help = Exit::TABLE)]
+    Unkill(UnkillArgs),
+    /// Show who asked for what
+    #[command(long_about = AUDIT)]
+    Audit(AuditArgs),
+    /// Check what a run needs
+    #[command(long_about = DOCTOR, after_long_help = Exit::TABLE)]
+    Doctor(DoctorArgs),
     /// Change to a new release, on probation, and back
     #[command(long_about = RELEASE, after_long_help = Exit::TABLE)]
     Release(ReleaseArgs),
@@ -276,8 +311,9 @@ pub(crate) struct UpArgs {
 }
 
 const STATUS: &str = "\
-Reads the trader's status segment: trading state, links, books, positions, P&L, counters, health of \
-the hot loop. Reading costs the trader nothing.
+Reads the trader's status segment: trading state and everything that keeps it from adding risk, \
+links, books, positions, P&L, counters, health of the hot loop; the kill switch, guard's word and \
+the builds of all processes. Reading costs the trader nothing.
 
 With --reconcile it compares the venue's ledger, the journal and the database instead: counts, \
 Σ quantity, Σ commission, Σ realised P&L, wallet and positions, exact to the last digit, and names \
@@ -313,68 +349,6 @@ pub(crate) struct StatusArgs {
     /// How long a running system may take to agree, in seconds
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) wait: u64,
-}
-
-const FLATTEN: &str = "\
-Cancels every working order, closes every position with reduce-only orders and leaves the trader \
-halted; `shrike resume` is needed to trade again. Waits until positions are flat.
-
-Asks for the instance's name to be typed, unless --yes.
-
-Examples:
-  shrike flatten
-  shrike flatten --symbol BTCUSDT --yes";
-
-/// `shrike flatten`.
-#[derive(Debug, Args)]
-pub(crate) struct FlattenArgs {
-    /// Only this symbol
-    #[arg(long)]
-    pub(crate) symbol: Option<String>,
-    #[command(flatten)]
-    pub(crate) confirmed: ConfirmedArgs,
-}
-
-const HALT: &str = "\
-The trader stops adding risk at once: no new orders but cancels. Working orders stay (use `shrike \
-cancel-all` or `shrike flatten` for more). Needs no confirmation: it is always safe.
-
-Example:
-  shrike halt && shrike status";
-
-const RESUME: &str = "\
-Lets a halted trader trade again. It first compares account, positions and orders with the venue \
-and arms only if they agree. Asks for the instance's name to be typed, unless --yes.
-
-Example:
-  shrike resume --yes";
-
-const CANCEL_ALL: &str = "\
-Cancels all working orders; positions and the trading state stay, so the strategy may place new \
-orders at once. Use `shrike halt` first to keep it from that.
-
-Example:
-  shrike halt && shrike cancel-all";
-
-/// A command to the trader.
-#[derive(Debug, Args)]
-pub(crate) struct CommandArgs {
-    /// Which run; only needed when several are live
-    #[arg(long, value_name = "NAME")]
-    pub(crate) instance: Option<String>,
-    /// How long to wait for the trader's answer, in seconds
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub(crate) timeout: u64,
-}
-
-/// A command that asks before it is sent.
-#[derive(Debug, Args)]
-pub(crate) struct ConfirmedArgs {
-    #[command(flatten)]
-    pub(crate) command: CommandArgs,
-    /// Do not ask
-    #[arg(long, short)]
-    pub(crate) yes: bool,
 }
 
 const INSPECT: &str = "\

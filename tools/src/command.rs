@@ -1,21 +1,25 @@
 //! Commands to the trader: flatten, halt, resume, cancel-all.
 //!
-//! A command carries a random nonce; the trader's answer comes back in the journal under the same
-//! nonce. The journal is opened before the command is sent, so the answer cannot be missed.
+//! A command carries a nonce; the trader's answer comes back in the journal under the same nonce.
+//! The journal is opened before the command is sent, so the answer cannot be missed.
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rings::{Next, Ring, control, journal};
 use schema::{
-    Command, CommandAnswer, CommandKind, CommandResult, Event, LAYOUT_HASH, Record, SymbolId,
-    TradingState, WallNs,
+    Command, CommandAnswer, CommandKind, CommandResult, Event, LAYOUT_HASH, Reason, Record,
+    SymbolId, TradingState, WallNs,
 };
 
+use crate::act::{Action, Done, nonce};
+use crate::audit::{self, Asked, wall_ns};
 use crate::cli::{CommandArgs, ConfirmedArgs, FlattenArgs};
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, View, resolve};
+use crate::run_place::Place;
 use crate::screen::trading_state;
+
+mod slices;
 
 /// Time between two looks for an answer or for flatness.
 const POLL: Duration = Duration::from_millis(20);
@@ -24,20 +28,77 @@ const SHOW_WITHIN: Duration = Duration::from_secs(1);
 /// Flattening takes several orders; it gets at least this long.
 const FLATTEN_MIN: Duration = Duration::from_secs(30);
 
+/// What a command to a living trader needs.
+pub(crate) struct Addressed {
+    /// The trader.
+    pub(crate) view: View,
+    /// The command as all of them are.
+    pub(crate) action: Action,
+}
+
+/// Finds the living trader a command is for.
+///
+/// # Errors
+/// None, or several and none is named; a dead one, which is in the trail.
+pub(crate) fn address(
+    args: &CommandArgs,
+    verb: &'static str,
+    detail: String,
+) -> Result<Addressed, Failure> {
+    let name = resolve(args.instance.as_deref())?;
+    let place = Place::of_view(View::open(&name)?);
+    let trail = place.latch().ok().map(|latch| audit::file_beside(&latch));
+    let asked = Asked {
+        instance: name.clone(),
+        verb,
+        detail,
+        reason: args.reason.clone().unwrap_or_default(),
+        nonce: nonce(args.nonce)?,
+    };
+    let action = Action { asked, trail, is_json: args.json };
+    let Some(view) = place.view.filter(|_| instance::is_live(&name)) else {
+        let failure = Failure::new(
+            Exit::NoInstance,
+            format!("the trader of `{name}` is dead"),
+            "start it again with `shrike up`; orders it left are cancelled when it reconciles",
+        );
+        action.note(&format!("exit {}: {}", failure.exit.code(), failure.what));
+        return Err(failure);
+    };
+    Ok(Addressed { view, action })
+}
+
+/// The command an action sends.
+pub(crate) fn command_of(action: &Action, kind: CommandKind) -> Command {
+    let asked = &action.asked;
+    let reason = Reason::new(&asked.reason);
+    Command { reason, ..Command::plain(asked.nonce, kind, WallNs(wall_ns()), audit::uid()) }
+}
+
 /// `shrike halt` and `shrike cancel-all`.
 ///
 /// # Errors
 /// No such instance, a refusal, or no answer in time.
 pub(crate) fn simple(args: &CommandArgs, kind: CommandKind) -> Result<Exit, Failure> {
-    let name = resolve(args.instance.as_deref())?;
-    let view = live_view(&name)?;
-    let answer = send(&view, kind, SymbolId::NONE, Duration::from_secs(args.timeout))?;
-    report(&name, &answer)?;
-    if kind == CommandKind::Halt {
-        wait_for_state(&view, SHOW_WITHIN, |state| !may_add_risk(state));
-    }
-    println!("{name}: {}", state_line(&view));
-    Ok(Exit::Ok)
+    let verb = if kind == CommandKind::Halt { "halt" } else { "cancel-all" };
+    let Addressed { view, action } = address(args, verb, String::new())?;
+    action.run(|action| {
+        action.note("asked");
+        let command = command_of(action, kind);
+        let answer = send_command(&view, command, Duration::from_secs(args.timeout))?;
+        demand(&view.instance, &answer)?;
+        if kind == CommandKind::Halt {
+            wait_for_state(&view, SHOW_WITHIN, |state| !may_add_risk(state));
+        }
+        Ok(done(&view, &answer))
+    })
+}
+
+/// An answer as a result.
+pub(crate) fn done(view: &View, answer: &CommandAnswer) -> Done {
+    let state = state_line(view);
+    let text = format!("{} {}; {state}", answer.kind, answer.result);
+    Done::new(answer.result.as_str(), text).with("trading_state", state)
 }
 
 /// Whether a state lets the trader add risk.
@@ -62,24 +123,31 @@ fn wait_for_state(view: &View, timeout: Duration, is_wanted: fn(TradingState) ->
 /// `shrike resume`.
 ///
 /// # Errors
-/// As [`simple`]; also when the person does not confirm.
+/// As [`simple`]; also when the person does not confirm, or the trail cannot be written.
 pub(crate) fn resume(args: &ConfirmedArgs) -> Result<Exit, Failure> {
-    let name = resolve(args.command.instance.as_deref())?;
-    let view = live_view(&name)?;
-    confirm(args.yes, &name, "will trade again")?;
-    let timeout = Duration::from_secs(args.command.timeout);
-    let answer = send(&view, CommandKind::Resume, SymbolId::NONE, timeout)?;
-    report(&name, &answer)?;
-    if !wait_for_state(&view, timeout, |state| state == TradingState::Armed) {
-        let seconds = args.command.timeout;
-        return Err(Failure::new(
-            Exit::Busy,
-            format!("{name}: accepted, but not armed after {seconds} s: {}", state_line(&view)),
-            "`shrike status` shows the reason; the trader arms when it is gone",
-        ));
-    }
-    println!("{name}: {}", state_line(&view));
-    Ok(Exit::Ok)
+    let Addressed { view, action } = address(&args.command, "resume", String::new())?;
+    action.run(|action| {
+        action.confirm(args.yes, "will trade again")?;
+        action.must_note("asked")?;
+        let timeout = Duration::from_secs(args.command.timeout);
+        let answer = send_command(&view, command_of(action, CommandKind::Resume), timeout)?;
+        demand(&view.instance, &answer)?;
+        if answer.result == CommandResult::Accepted
+            && !wait_for_state(&view, timeout, |state| state == TradingState::Armed)
+        {
+            return Err(Failure::new(
+                Exit::Busy,
+                format!(
+                    "{}: accepted, but not armed after {} s: {}",
+                    view.instance,
+                    args.command.timeout,
+                    state_line(&view)
+                ),
+                "`shrike status` shows the reason; the trader arms when it is gone",
+            ));
+        }
+        Ok(done(&view, &answer))
+    })
 }
 
 /// `shrike flatten`.
@@ -88,65 +156,89 @@ pub(crate) fn resume(args: &ConfirmedArgs) -> Result<Exit, Failure> {
 /// As [`resume`]; exit 75 when positions are not flat in time.
 pub(crate) fn flatten(args: &FlattenArgs) -> Result<Exit, Failure> {
     let confirmed = &args.confirmed;
-    let name = resolve(confirmed.command.instance.as_deref())?;
-    let view = live_view(&name)?;
-    let symbol = match &args.symbol {
-        Some(symbol) => Some(view.symbol(&symbol.to_uppercase())?),
-        None => None,
-    };
-    let scope = args.symbol.as_deref().unwrap_or("every symbol");
-    confirm(confirmed.yes, &name, &format!("will cancel and close {scope}, and halt"))?;
-    let id = symbol.map_or(SymbolId::NONE, |index| SymbolId(index as u16));
-    let timeout = Duration::from_secs(confirmed.command.timeout);
-    let answer = send(&view, CommandKind::Flatten, id, timeout)?;
-    report(&name, &answer)?;
-    wait_until_flat(&view, symbol, timeout.max(FLATTEN_MIN))?;
-    println!("{name}: flat; {}", state_line(&view));
-    Ok(Exit::Ok)
-}
-
-/// A view of an instance whose trader can answer.
-fn live_view(name: &str) -> Result<View, Failure> {
-    let view = View::open(name)?;
-    if instance::is_live(name) {
-        return Ok(view);
+    if args.dry_run {
+        return slices::dry_run(args);
     }
-    Err(Failure::new(
-        Exit::NoInstance,
-        format!("the trader of `{name}` (pid {}) is dead", view.info.pid),
-        "start it again with `shrike up`; orders it left are cancelled when it reconciles",
-    ))
+    let detail = args.symbol.as_deref().unwrap_or_default().to_uppercase();
+    let Addressed { view, action } = address(&confirmed.command, "flatten", detail)?;
+    action.run(|action| {
+        let symbol = match &args.symbol {
+            Some(symbol) => Some(view.symbol(&symbol.to_uppercase())?),
+            None => None,
+        };
+        let scope = args.symbol.as_deref().unwrap_or("every symbol");
+        action.confirm(confirmed.yes, &format!("will cancel and close {scope}, and halt"))?;
+        action.note("asked");
+        let id = symbol.map_or(SymbolId::NONE, |index| SymbolId(index as u16));
+        let timeout = Duration::from_secs(confirmed.command.timeout);
+        let command = Command { symbol: id, ..command_of(action, CommandKind::Flatten) };
+        let answer = send_command(&view, command, timeout)?;
+        demand(&view.instance, &answer)?;
+        if answer.result == CommandResult::Duplicate {
+            // What was asked before is done or under way; it may trade again since.
+            return Ok(done(&view, &answer));
+        }
+        action.say(&format!("{}: {} {}", view.instance, answer.kind, answer.result));
+        wait_until_flat(action, &view, symbol, timeout.max(FLATTEN_MIN))?;
+        wait_for_state(&view, SHOW_WITHIN, |state| !may_add_risk(state));
+        let state = state_line(&view);
+        Ok(Done::new("flat", format!("flat; {state}")).with("trading_state", state))
+    })
 }
 
-/// Sends one command and waits for its answer.
+/// Sends one command without a reason, under a number of its own, and waits for its answer.
 ///
 /// # Errors
-/// Exit 75 if another sender holds the ring, if it is full, or if no answer comes in time.
+/// As [`send_command`].
 pub(crate) fn send(
     view: &View,
     kind: CommandKind,
     symbol: SymbolId,
     timeout: Duration,
 ) -> Result<CommandAnswer, Failure> {
-    let name = &view.instance;
-    let mut answers = instance::journal(name, false)?;
-    let mut sender: control::Sender<Record> = control::Sender::open(name, LAYOUT_HASH)
-        .map_err(|error| instance::refused(name, Ring::Control, error))?;
-    let uid = rustix::process::getuid().as_raw();
-    let command = Command { symbol, ..Command::plain(nonce()?, kind, WallNs(wall_ns()), uid) };
-    sender.send(&Event::Command(command).to_record()).map_err(|_| {
-        Failure::new(
-            Exit::Busy,
-            format!("{name}: the trader does not take commands: its ring is full"),
-            "its hot loop may hang: `shrike status` shows the age of its heartbeat",
-        )
-    })?;
-    drop(sender);
+    let plain = Command::plain(nonce(None)?, kind, WallNs(wall_ns()), audit::uid());
+    send_command(view, Command { symbol, ..plain }, timeout)
+}
+
+/// Sends one command and waits for its answer.
+///
+/// # Errors
+/// Exit 75 if another sender holds the ring, if it is full, or if no answer comes in time.
+pub(crate) fn send_command(
+    view: &View,
+    command: Command,
+    timeout: Duration,
+) -> Result<CommandAnswer, Failure> {
+    let mut answers = instance::journal(&view.instance, false)?;
+    let (name, kind) = (&view.instance, command.kind);
+    post(view, command)?;
     wait_for_answer(&mut answers, command.nonce, timeout).ok_or_else(|| {
         Failure::new(
             Exit::Busy,
             format!("{name}: no answer to `{kind}` in {} s", timeout.as_secs()),
-            "it may still act: look at `shrike status`, then try again with --timeout",
+            format!(
+                "it may still act: look at `shrike status`, then send it again with --nonce {}, \
+                 which acts once",
+                command.nonce
+            ),
+        )
+    })
+}
+
+/// Sends one command and does not wait.
+///
+/// # Errors
+/// Exit 75 if another sender holds the ring, or if it is full.
+pub(crate) fn post(view: &View, command: Command) -> Result<(), Failure> {
+    let name = &view.instance;
+    let mut sender: control::Sender<Record> = control::Sender::open(name, LAYOUT_HASH)
+        .map_err(|error| instance::refused(name, Ring::Control, error))?;
+    sender.send(&Event::Command(command).to_record()).map_err(|_| {
+        Failure::new(
+            Exit::Busy,
+            format!("{name}: the trader does not take commands: its ring is full"),
+            "its hot loop may hang: `shrike status` shows the age of its heartbeat, and `shrike \
+             kill --direct` needs no trader",
         )
     })
 }
@@ -178,12 +270,13 @@ fn answer_to(record: &Record, nonce: u64) -> Option<CommandAnswer> {
     }
 }
 
-fn report(name: &str, answer: &CommandAnswer) -> Result<(), Failure> {
+/// Demands that a command was taken, now or before.
+///
+/// # Errors
+/// It was not, and why.
+pub(crate) fn demand(name: &str, answer: &CommandAnswer) -> Result<(), Failure> {
     match answer.result {
-        CommandResult::Accepted | CommandResult::Duplicate => {
-            println!("{name}: {} {}", answer.kind, answer.result);
-            Ok(())
-        }
+        CommandResult::Accepted | CommandResult::Duplicate => Ok(()),
         CommandResult::Refused => Err(Failure::new(
             Exit::Failed,
             format!("{name}: {} is not possible in this state", answer.kind),
@@ -197,7 +290,12 @@ fn report(name: &str, answer: &CommandAnswer) -> Result<(), Failure> {
     }
 }
 
-fn wait_until_flat(view: &View, symbol: Option<usize>, timeout: Duration) -> Result<(), Failure> {
+fn wait_until_flat(
+    action: &Action,
+    view: &View,
+    symbol: Option<usize>,
+    timeout: Duration,
+) -> Result<(), Failure> {
     let deadline = Instant::now() + timeout;
     let mut shown = String::new();
     loop {
@@ -221,14 +319,15 @@ fn wait_until_flat(view: &View, symbol: Option<usize>, timeout: Duration) -> Res
             ));
         }
         if line != shown {
-            println!("{}: {line}", view.instance);
+            action.say(&format!("{}: {line}", view.instance));
             shown = line;
         }
         std::thread::sleep(POLL * 10);
     }
 }
 
-fn open_positions(view: &View, status: &schema::Status) -> Vec<(usize, String)> {
+/// Positions that are not flat, by place in the run's table, as text.
+pub(crate) fn open_positions(view: &View, status: &schema::Status) -> Vec<(usize, String)> {
     view.info
         .symbols()
         .iter()
@@ -239,58 +338,12 @@ fn open_positions(view: &View, status: &schema::Status) -> Vec<(usize, String)> 
         .collect()
 }
 
-fn current_state(view: &View) -> Option<TradingState> {
+pub(crate) fn current_state(view: &View) -> Option<TradingState> {
     view.status().and_then(|status| trading_state(&status))
 }
 
 fn state_line(view: &View) -> String {
     current_state(view).map_or_else(|| "state unknown".to_owned(), |state| state.to_string())
-}
-
-/// Asks a person to type the instance's name.
-fn confirm(yes: bool, name: &str, what: &str) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{name} {what}: this needs a confirmation, and stdin is not a terminal"),
-            "add --yes",
-        ));
-    }
-    print!("{name} {what}.\nType the instance's name to go on: ");
-    // A prompt that cannot be shown is seen by the answer not being the name.
-    let _ = std::io::stdout().flush();
-    let mut line = String::new();
-    let _ = stdin.lock().read_line(&mut line);
-    if is_confirmed(&line, name) {
-        return Ok(());
-    }
-    Err(Failure::new(Exit::Usage, "not confirmed; nothing was sent", ""))
-}
-
-fn is_confirmed(line: &str, name: &str) -> bool {
-    line.trim() == name
-}
-
-fn nonce() -> Result<u64, Failure> {
-    let mut bytes = [0u8; 8];
-    loop {
-        rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty()).map_err(
-            |error| Failure::new(Exit::Unavailable, format!("no random numbers: {error}"), ""),
-        )?;
-        let nonce = u64::from_le_bytes(bytes);
-        if nonce != 0 {
-            return Ok(nonce);
-        }
-    }
-}
-
-fn wall_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -311,26 +364,11 @@ mod tests {
 
     #[test]
     fn a_refusal_is_a_failure_and_a_repeat_is_not() {
-        assert!(report("x", &answer(1, CommandResult::Accepted)).is_ok());
-        assert!(report("x", &answer(1, CommandResult::Duplicate)).is_ok());
+        assert!(demand("x", &answer(1, CommandResult::Accepted)).is_ok());
+        assert!(demand("x", &answer(1, CommandResult::Duplicate)).is_ok());
         for result in [CommandResult::Refused, CommandResult::Malformed] {
-            let failure = report("x", &answer(1, result)).expect_err("not done");
+            let failure = demand("x", &answer(1, result)).expect_err("not done");
             assert_eq!(failure.exit, Exit::Failed);
         }
-    }
-
-    #[test]
-    fn a_confirmation_is_the_name_and_nothing_else() {
-        assert!(is_confirmed("paper\n", "paper"));
-        assert!(!is_confirmed("y\n", "paper"));
-        assert!(!is_confirmed("", "paper"));
-    }
-
-    #[test]
-    fn nonces_are_random_and_never_zero() {
-        let first = nonce().expect("the kernel has random numbers");
-        let second = nonce().expect("the kernel has random numbers");
-        assert_ne!(first, 0);
-        assert_ne!(first, second);
     }
 }

@@ -62,6 +62,13 @@ impl Failure {
     pub(crate) fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self { exit, what: what.into(), next: next.into() }
     }
+    /// For programs; it is on stderr for people.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let next = (!self.next.is_empty()).then_some(&self.next);
+        serde_json::json!({
+            "result": "failed", "exit": self.exit.code(), "error": self.what, "next": next,
+        })
+    }
     /// A file that could not be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         let exit = match error.kind() {

@@ -5,19 +5,25 @@
 //! one account). The command reads shared memory and sends commands; it never decides or trades,
 //! and the trader does not know it.
 
+mod act;
+mod audit;
 mod cli;
 mod command;
 mod compare;
 mod demo;
 mod describe;
+mod doctor;
 mod exchange;
 mod exit;
 mod explains;
 mod human;
 mod inspect;
 mod instance;
+mod kill;
 mod ledger;
+mod limits;
 mod live;
+mod orders;
 mod plans;
 mod process;
 mod reconcile;
@@ -25,6 +31,8 @@ mod record;
 mod recording;
 mod release;
 mod replays;
+mod risk;
+mod run_place;
 mod screen;
 mod siblings;
 mod sidecar;
@@ -32,10 +40,10 @@ mod status;
 mod stop;
 mod terminal;
 mod top;
+mod units;
 mod up;
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -46,9 +54,14 @@ use cli::{CheckConfigArgs, Cli, Verb};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let exit = match Cli::try_parse_from(arguments(std::env::args_os())) {
+    let given = arguments(std::env::args_os());
+    let wants_json = wants_json(&given);
+    let exit = match Cli::try_parse_from(given) {
         Ok(cli) => run(&cli.verb).unwrap_or_else(|failure| {
             if failure.exit != Exit::Ok {
+                if wants_json {
+                    println!("{:#}", failure.to_json());
+                }
                 eprintln!("shrike: {failure}");
             }
             failure.exit
@@ -75,6 +88,11 @@ fn arguments(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     arguments
 }
 
+/// Whether the caller reads the result by program: then a failure is one too.
+fn wants_json(given: &[OsString]) -> bool {
+    given.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
 fn run(verb: &Verb) -> Result<Exit, Failure> {
     match verb {
         Verb::Demo(args) => demo::run(args),
@@ -86,6 +104,15 @@ fn run(verb: &Verb) -> Result<Exit, Failure> {
         Verb::Halt(args) => command::simple(args, CommandKind::Halt),
         Verb::Resume(args) => command::resume(args),
         Verb::CancelAll(args) => command::simple(args, CommandKind::CancelAll),
+        Verb::Orders(args) => orders::run(args),
+        Verb::Positions(args) => orders::positions(args),
+        Verb::Fills(args) => orders::fills(args),
+        Verb::Risk(args) => risk::run(args),
+        Verb::Limits(args) => limits::run(args),
+        Verb::Kill(args) => kill::run(args),
+        Verb::Unkill(args) => kill::release(args),
+        Verb::Audit(args) => audit::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Release(args) => release::run(&args.verb),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Record(args) => record::run(args),
@@ -96,15 +123,24 @@ fn run(verb: &Verb) -> Result<Exit, Failure> {
     }
 }
 
-/// Becomes `trader check-config FILE`: one reader of the file, one list of mistakes.
+/// Each of the two readers of the file names its mistakes.
 fn check_config(args: &CheckConfigArgs) -> Result<Exit, Failure> {
-    let program = siblings::find("trader")?;
-    let error = std::process::Command::new(&program).arg("check-config").arg(&args.file).exec();
-    Err(Failure::new(
-        Exit::Unavailable,
-        format!("cannot start {}: {error}", program.display()),
-        "build it: cargo build --release --bins",
-    ))
+    let mut worst = Exit::Ok;
+    for (name, verb) in [("trader", "check-config"), ("guard", "--check")] {
+        let program = siblings::find(name)?;
+        let status = std::process::Command::new(&program).arg(verb).arg(&args.file).status();
+        let status = status.map_err(|error| {
+            Failure::new(
+                Exit::Unavailable,
+                format!("cannot start {}: {error}", program.display()),
+                "build it: cargo build --release --bins",
+            )
+        })?;
+        if !status.success() {
+            worst = Exit::Config;
+        }
+    }
+    Ok(worst)
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ use crate::instance::{View, is_live, mono_ns, resolve};
 use crate::reconcile;
 use crate::screen::{state_reason, trading_state};
 
+mod control;
+
+use control::Control;
+
 /// A status older than this is a hung trader, ns; it publishes ten times a second.
 const STALE_NS: u64 = 2_000_000_000;
 
@@ -43,10 +47,15 @@ pub(crate) fn print(view: &View, as_json: bool) -> Result<Exit, Failure> {
     })?;
     let alive = is_live(&view.instance);
     let now = mono_ns();
+    let control = Control::look(&view.instance, &view.info);
     if as_json {
-        println!("{:#}", to_json(&view.instance, &view.info, &status, alive, now));
+        let mut value = to_json(&view.instance, &view.info, &status, alive, now);
+        if let Some(object) = value.as_object_mut() {
+            object.extend(control.to_json(&status));
+        }
+        println!("{value:#}");
     } else {
-        print!("{}", to_text(&view.instance, &view.info, &status, alive, now));
+        print!("{}", to_text(&view.instance, &view.info, &status, alive, now, &control));
     }
     Ok(Exit::Ok)
 }
@@ -71,10 +80,20 @@ fn wait_word(wait: u64) -> &'static str {
     }
 }
 
-fn to_text(instance: &str, info: &RunInfo, status: &Status, alive: bool, now_ns: u64) -> String {
+fn to_text(
+    instance: &str,
+    info: &RunInfo,
+    status: &Status,
+    alive: bool,
+    now_ns: u64,
+    control: &Control,
+) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write_text(&mut out, instance, info, status, alive, now_ns);
+    let _ = write_text(&mut out, instance, info, status, alive, now_ns)
+        .and_then(|()| control.write(&mut out, status))
+        .and_then(|()| write_links(&mut out, status, now_ns))
+        .and_then(|()| write_symbols(&mut out, info, status));
     out
 }
 
@@ -138,9 +157,7 @@ fn write_text(
         "journal   {} of {} records unread",
         human::count(status.journal_used),
         human::count(status.journal_capacity),
-    )?;
-    write_links(out, status, now_ns)?;
-    write_symbols(out, info, status)
+    )
 }
 
 fn write_links(out: &mut String, status: &Status, now_ns: u64) -> std::fmt::Result {
@@ -328,7 +345,8 @@ mod tests {
 
     #[test]
     fn text_names_state_money_links_and_symbols() {
-        let text = to_text("paper", &run_info(), &status(), true, 1_050_000_000);
+        let text =
+            to_text("paper", &run_info(), &status(), true, 1_050_000_000, &Control::default());
         for part in [
             "paper",
             "alive",

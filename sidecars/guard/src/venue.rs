@@ -14,7 +14,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
 use crate::clock::wall_ns;
-use crate::config::{Config, KeyType, Keys};
+use crate::config::{Config, KeyType, Keys, Venue};
 use crate::look::Unanswered;
 
 /// Longest reply accepted.
@@ -43,24 +43,7 @@ impl Client {
     /// # Errors
     /// If a key or certificate cannot be used; says what to do.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let venue = &config.venue;
-        let timeout = Duration::from_millis(venue.rest_timeout_ms);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(roots(venue.ca_file.as_deref())?)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .timeout_global(Some(timeout))
-            .timeout_connect(Some(timeout.min(CONNECT_MAX)))
-            .http_status_as_error(false)
-            .https_only(true)
-            .max_redirects(0)
-            .proxy(None)
-            .user_agent(concat!("shrike-guard/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        let (venue, agent) = (&config.venue, agent(&config.venue)?);
         let signer = signer(&config.guard.keys, venue.recv_window_ms)?;
         Ok(Self { agent, base: venue.rest_url.clone(), signer, offset_ms: 0 })
     }
@@ -69,11 +52,7 @@ impl Client {
     ///
     /// # Errors
     /// No answer, or a refusal.
-    pub(crate) fn ask(
-        &mut self,
-        path: &str,
-        params: &[(&str, &str)],
-    ) -> Result<Vec<u8>, Unanswered> {
+    pub fn ask(&mut self, path: &str, params: &[(&str, &str)]) -> Result<Vec<u8>, Unanswered> {
         self.call(Method::Get, path, params)
     }
 
@@ -162,6 +141,30 @@ enum Reply {
     Done(Vec<u8>),
     /// Its code and words.
     Refused(i32, Unanswered),
+}
+
+/// A client of a venue's hosts, with its certificates and time limits, without a key.
+///
+/// # Errors
+/// If a certificate cannot be used.
+pub fn agent(venue: &Venue) -> anyhow::Result<Agent> {
+    let timeout = Duration::from_millis(venue.rest_timeout_ms);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = TlsConfig::builder()
+        .root_certs(roots(venue.ca_file.as_deref())?)
+        .unversioned_rustls_crypto_provider(provider)
+        .build();
+    Ok(Agent::config_builder()
+        .tls_config(tls)
+        .timeout_global(Some(timeout))
+        .timeout_connect(Some(timeout.min(CONNECT_MAX)))
+        .http_status_as_error(false)
+        .https_only(true)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("shrike-guard/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent())
 }
 
 fn roots(ca_file: Option<&Path>) -> anyhow::Result<RootCerts> {

@@ -69,3 +69,55 @@ fn a_child_keeps_its_arguments() {
     assert_eq!(args.nice, 5);
     assert_eq!(args.program, ["persist", "--database", "x", "-v"]);
 }
+
+#[test]
+fn what_acts_takes_a_reason_a_number_and_json() {
+    let cli = parse("halt --reason odd --nonce 7 --json").expect("valid");
+    let Verb::Halt(args) = cli.verb else { panic!("halt") };
+    assert_eq!(args.nonce.map(std::num::NonZeroU64::get), Some(7));
+    assert!(args.json && args.reason.as_deref() == Some("odd"));
+    for line in [
+        "halt --nonce 0",
+        "limits set luck 5",
+        "limits set exposure",
+        "kill --env paper --config x.toml",
+        "unkill --yes",
+        "orders --nonce 7",
+    ] {
+        assert!(parse(line).is_err(), "`shrike {line}` was accepted");
+    }
+    let cli = parse("limits set daily-loss 5USDT --reason x --instance paper").expect("valid");
+    let Verb::Limits(args) = cli.verb else { panic!("limits") };
+    assert!(matches!(args.verb, Some(LimitsVerb::Set(set)) if set.value == "5USDT"));
+    let cli = parse("limits --json").expect("valid");
+    assert!(matches!(cli.verb, Verb::Limits(LimitsArgs { verb: None, json: true, .. })));
+}
+
+/// What opens a segment to write, or takes a lock.
+const WRITES: [&str; 6] =
+    ["Sender", "Writer", "open_or_create", "Presence", "Gate", "remove_instance"];
+
+#[test]
+fn what_looks_opens_nothing_to_write() {
+    let looking = [
+        include_str!("../orders.rs"),
+        include_str!("../orders/book.rs"),
+        include_str!("../orders/fills.rs"),
+        include_str!("../risk.rs"),
+        include_str!("../status.rs"),
+        include_str!("../status/control.rs"),
+        include_str!("../instance.rs"),
+        include_str!("../inspect.rs"),
+        include_str!("../run_place.rs"),
+        include_str!("../doctor.rs"),
+        include_str!("../doctor/system.rs"),
+    ];
+    for text in looking {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in WRITES {
+            assert!(!code.contains(word), "{word} in: {}", code.lines().next().unwrap_or_default());
+        }
+    }
+    // The words are those in use: what acts has one.
+    assert!(include_str!("../command.rs").contains(WRITES[0]));
+}
