@@ -1,13 +1,15 @@
 //! The venue's side of a run: requests that arrive, what befalls them, and what befalls the account.
 
 use engine::Input;
-use schema::{CommandKind, Counter, Link, TradingState, Verdict};
+use schema::{CommandKind, Counter, Link, StateReason, TradingState};
 use venue::faults::{Fault, Kind, Outcome, Part};
 
 use crate::judge::ACCOUNT;
 use crate::network::{MS, Wire};
 use crate::sites::Site;
 use crate::world::{Event, World};
+
+mod switch;
 
 impl World {
     /// A request of the WebSocket API arrives.
@@ -99,6 +101,14 @@ impl World {
             self.note(|| format!("== somebody trades {qty}"));
             self.deed(fault);
         }
+        if self.random.chance(plan.external_algo) {
+            self.sites.hit(Site::ExternalAlgo);
+            let mut fault = Fault::new(Kind::ExternalAlgo).symbol("BTCUSDT").count(1);
+            fault.qty = Some(self.random.pick(&["0.002", "-0.002"]).to_owned());
+            self.judge.is_disturbed = true;
+            self.note(|| "== somebody places a conditional order".to_owned());
+            self.deed(fault);
+        }
         if self.random.chance(plan.liquidation) {
             self.sites.hit(Site::Liquidated);
             let kind = self.random.pick(&[Kind::Adl, Kind::Liquidation]);
@@ -128,17 +138,16 @@ impl World {
             }
             self.command(kind);
         }
-        if self.random.chance(plan.kill) && self.side.is_some() {
-            self.sites.hit(Site::Killed);
-            self.note(|| "== the kill switch is pressed".to_owned());
-            let mono_ns = self.now_ns;
-            self.feed(&Input::Verdict(&Verdict {
-                mono_ns,
-                sequence: 1,
-                may_add_risk: 0,
-                killed: 1,
-                ..Verdict::default()
-            }));
+        if self.random.chance(plan.limit) {
+            self.change_a_limit();
+        }
+        if self.random.chance(plan.kill) {
+            if !self.is_latched {
+                self.press();
+            } else if self.random.chance(300_000) {
+                self.release();
+                self.command(CommandKind::Resume);
+            }
         }
         if self.random.chance(plan.standstill) && self.side.is_some() {
             self.sites.hit(Site::LoopStood);
@@ -174,10 +183,23 @@ impl World {
     pub(crate) fn person_resumes(&mut self) {
         self.judge.journal_used(0);
         self.feed(&Input::JournalUsed { used: 0, capacity: 1_000 });
-        let state = self.side.as_ref().map(|side| side.desk.engine.state());
-        if state == Some(TradingState::Halted) {
+        // What a kill ends it ends within the limits of then.
+        if self.is_latched {
+            return;
+        }
+        self.give_limits_back();
+        if self.needs_a_person() {
             self.command(CommandKind::Resume);
         }
+    }
+
+    /// Whether it waits for a person: halted, or stopped by a loss.
+    fn needs_a_person(&self) -> bool {
+        self.side.as_ref().is_some_and(|side| {
+            let reason = side.desk.engine.state_reason();
+            side.desk.engine.state() == TradingState::Halted
+                || matches!(reason, StateReason::LossLimit | StateReason::Drawdown)
+        })
     }
 
     /// Whether trader and venue agree on everything, and the trader trades again.
@@ -186,9 +208,17 @@ impl World {
         if self.side.is_none() || self.is_on_the_way() || self.now_ns < self.stands_until {
             return false;
         }
-        if let Some(side) = self.side.as_ref()
-            && side.desk.engine.state() == TradingState::Halted
-        {
+        if self.is_latched {
+            let is_killed = self.side.as_ref().map(|side| side.desk.engine.state())
+                == Some(TradingState::Killed);
+            if is_killed && self.left_at_venue().is_none() {
+                self.sites.hit(Site::EndedFlat);
+                self.release();
+                self.give_limits_back();
+            }
+            return false;
+        }
+        if self.needs_a_person() {
             // It halted after the faults, for what they left; a person starts it again.
             self.command(CommandKind::Resume);
             return false;
@@ -204,8 +234,12 @@ impl World {
     fn difference(&self) -> Option<String> {
         let Some(side) = self.side.as_ref() else { return Some("there is no trader".to_owned()) };
         let engine = &side.desk.engine;
+        if self.is_latched {
+            let left = self.left_at_venue().unwrap_or_else(|| "nothing is left".to_owned());
+            return Some(format!("the switch is pressed, the state {}, {left}", engine.state()));
+        }
         let exchange = self.venue.exchange();
-        if !matches!(engine.state(), TradingState::Armed | TradingState::Killed) {
+        if engine.state() != TradingState::Armed {
             return Some(format!("the state is {} ({})", engine.state(), engine.state_reason()));
         }
         for link in Link::ALL {

@@ -49,6 +49,8 @@ pub(crate) struct Judge {
     timer_at: u64,
     is_killed: bool,
     is_halted: bool,
+    /// Limits of symbols that a person changed since the start: quantity, position, restricted.
+    limits: BTreeMap<usize, [i64; 3]>,
     is_pressed: bool,
     lies_told: u32,
     /// A truth was told since the start.
@@ -83,7 +85,7 @@ impl Judge {
     }
 
     /// A trader starts and knows nothing.
-    pub(crate) fn started(&mut self, now_ns: u64) {
+    pub(crate) fn started(&mut self, now_ns: u64, is_killed: bool) {
         for model in &mut self.symbols {
             *model = Model::default();
         }
@@ -93,8 +95,9 @@ impl Judge {
         self.unanswered.clear();
         self.lost_at = Some(now_ns);
         self.last = None;
-        // The kill switch and a halt are another's to keep (guard, the operator): not these tests'.
-        (self.is_killed, self.is_halted, self.is_pressed) = (false, false, false);
+        // A halt is another's to keep (the operator): not these tests'. The kill switch has its latch.
+        (self.is_killed, self.is_halted, self.is_pressed) = (is_killed, false, false);
+        self.limits.clear();
     }
 
     pub(crate) fn died(&mut self, now_ns: u64) {
@@ -188,8 +191,19 @@ impl Judge {
                 }
                 None
             }
+            // What is listed is known.
+            Input::Reconciled(truth) => {
+                for order in &truth.open_orders {
+                    self.unanswered.remove(&order.client_order_id.to_string());
+                }
+                None
+            }
             Input::Verdict(verdict) => {
                 self.is_killed |= verdict.killed != 0;
+                None
+            }
+            Input::Command(command) if command.kind == CommandKind::Kill => {
+                self.is_killed = true;
                 None
             }
             _ => None,
@@ -205,6 +219,11 @@ impl Judge {
             Input::Command(command) => match command.kind {
                 CommandKind::Halt => self.is_halted = engine.state() == TradingState::Halted,
                 CommandKind::Resume | CommandKind::Flatten => self.is_halted = false,
+                CommandKind::Unkill => {
+                    self.is_killed = engine.state() == TradingState::Killed;
+                    self.is_halted = !self.is_killed;
+                }
+                CommandKind::SetLimit => self.learn_limits(engine, now),
                 _ => {}
             },
             Input::Reconciled(truth) => {

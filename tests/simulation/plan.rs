@@ -59,7 +59,11 @@ pub(crate) struct Plan {
     pub(crate) journal: u64,
     /// Once in each 100 ms: a command.
     pub(crate) command: u64,
-    /// Once in each 100 ms: the kill switch.
+    /// Once in each 100 ms: somebody else places a conditional order.
+    pub(crate) external_algo: u64,
+    /// Once in each 100 ms: a person changes a limit.
+    pub(crate) limit: u64,
+    /// Once in each 100 ms: the kill switch is pressed, or released if it is pressed.
     pub(crate) kill: u64,
     /// Once in each 100 ms: the hot loop stands still.
     pub(crate) standstill: u64,
@@ -108,11 +112,14 @@ impl Plan {
         set(&mut plan.journal, 5_000, 20_000);
         set(&mut plan.command, 5_000, 30_000);
         set(&mut plan.standstill, 3_000, 15_000);
+        set(&mut plan.limit, 10_000, 60_000);
         if random.chance(150_000) {
             plan.slow_ms = random.between(50, 700);
         }
-        if random.chance(40_000) {
+        if random.chance(100_000) {
             plan.kill = random.between(5_000, 30_000);
+            // What a kill has to find.
+            plan.external_algo = random.pick(&[0, 20_000]);
         }
         plan
     }

@@ -104,7 +104,7 @@ impl Setup {
     }
 
     /// What the engine of a start is made of.
-    pub(crate) fn engine(&self, epoch: u32) -> engine::Config {
+    pub(crate) fn engine(&self, epoch: u32, is_killed: bool) -> engine::Config {
         engine::Config {
             symbols: self.symbols.clone(),
             limits: Limits {
@@ -122,6 +122,12 @@ impl Setup {
                 duplicate_window_ns: 0,
                 daily_loss_max: Notional::from_units(5_000 * SCALE),
                 venue_rejects_max: 20,
+                // On, and so loose that only a limit that was tightened is felt.
+                repeated_orders_max: 10_000,
+                repeated_window_ns: 2_000 * MS,
+                order_to_trade_e2_max: 1_000_000,
+                order_to_trade_from: 20,
+                maintenance_ppm: 10_000,
                 ..Limits::LOOSE
             },
             timing: Timing {
@@ -138,7 +144,7 @@ impl Setup {
             epoch: BootEpoch(epoch),
             require_verdict: false,
             is_enabled: true,
-            is_killed: false,
+            is_killed,
             safety: Safety {
                 require_dead_man: true,
                 require_clock: true,

@@ -52,7 +52,8 @@ impl World {
     pub(crate) fn start(&mut self) {
         self.life += 1;
         let life = self.life;
-        let config = self.setup.engine(life);
+        let is_killed = self.is_latched;
+        let config = self.setup.engine(life, is_killed);
         let engine = match Engine::new(config) {
             Ok(engine) => engine,
             Err(error) => return self.judge.fail("setup", error.to_string()),
@@ -84,9 +85,12 @@ impl World {
             desk,
         });
         if let (Some(tape), Some(side)) = (self.tape.as_mut(), self.side.as_ref()) {
-            tape.begun(life, side.desk.journal.len());
+            tape.begun(life, is_killed, side.desk.journal.len());
         }
-        self.judge.started(self.now_ns);
+        if is_killed {
+            self.sites.hit(Site::StartedKilled);
+        }
+        self.judge.started(self.now_ns, is_killed);
         self.note(|| format!("== trader {life} starts"));
     }
 

@@ -99,6 +99,7 @@ impl Owned {
 #[derive(Debug)]
 struct Part {
     epoch: u32,
+    is_killed: bool,
     inputs: Vec<(Now, Owned)>,
     from: usize,
     records: Vec<Record>,
@@ -112,8 +113,8 @@ pub(crate) struct Tape {
 
 impl Tape {
     /// A trader starts; its records follow so many others.
-    pub(crate) fn begun(&mut self, epoch: u32, from: usize) {
-        self.parts.push(Part { epoch, inputs: Vec::new(), from, records: Vec::new() });
+    pub(crate) fn begun(&mut self, epoch: u32, is_killed: bool, from: usize) {
+        self.parts.push(Part { epoch, is_killed, inputs: Vec::new(), from, records: Vec::new() });
     }
     /// It is told something.
     pub(crate) fn take(&mut self, now: Now, input: &Input<'_>) {
@@ -137,7 +138,8 @@ impl World {
             tape.ended(&side.desk.journal);
         }
         for part in &tape.parts {
-            let Ok(mut engine) = Engine::new(self.setup.engine(part.epoch)) else { continue };
+            let config = self.setup.engine(part.epoch, part.is_killed);
+            let Ok(mut engine) = Engine::new(config) else { continue };
             let mut out = Outbox::new();
             let mut told = part.records.iter();
             for (number, (now, input)) in part.inputs.iter().enumerate() {

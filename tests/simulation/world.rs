@@ -80,6 +80,8 @@ pub(crate) struct World {
     waiting: VecDeque<Event>,
     /// The venue wants nothing before this, as the trader was told.
     pub(crate) banned_until: u64,
+    /// The kill switch is pressed: the latch is there, whoever lives.
+    pub(crate) is_latched: bool,
     pub(crate) is_lied_to: bool,
     /// The last truth told was a lie.
     pub(crate) was_lied_to: bool,
@@ -123,6 +125,7 @@ impl World {
             stands_until: 0,
             waiting: VecDeque::new(),
             banned_until: 0,
+            is_latched: false,
             is_lied_to: false,
             was_lied_to: false,
             rest_banned_until: 0,
@@ -291,7 +294,8 @@ impl World {
                 self.is_done = true;
             } else if self.now_ns >= self.faults_until + HEAL_NS {
                 let why = self.why_unsettled();
-                self.judge.fail("I4", format!("30 s after the last fault: {why}"));
+                let what = if self.is_latched { "I12" } else { "I4" };
+                self.judge.fail(what, format!("30 s after the last fault: {why}"));
             }
         }
         if self.now_ns >= self.stands_until {

@@ -2,7 +2,7 @@
 
 use backtest::{Exchange, OrderKey};
 use engine::{Engine, Input, Now};
-use schema::{Side, TradingState};
+use schema::{LimitKind, LimitUse, Side, Status, TradingState};
 use serde_json::Value;
 
 use super::{ACCOUNT, Judge};
@@ -41,6 +41,9 @@ impl Judge {
             _ => text_of("origClientOrderId"),
         };
         self.requests.insert(number, (id.clone(), at));
+        if self.is_killed {
+            self.judge_killed(engine, method, params, text);
+        }
         if method != "order.place" {
             return;
         }
@@ -62,6 +65,66 @@ impl Judge {
         let reduces = held != 0 && (held < 0) == is_buy && qty <= held.abs();
         if !reduces {
             self.judge_risk(engine, at, index, &id);
+            let after = if is_buy { held + qty } else { qty - held };
+            self.judge_limits(index, qty, after, &id);
+        }
+    }
+
+    /// While the switch is pressed nothing leaves but cancels, questions and orders that reduce and
+    /// cannot turn what is held.
+    fn judge_killed(&mut self, engine: &Engine, method: &str, params: &Value, text: &str) {
+        match method {
+            "order.place" => {}
+            "order.modify" | "algoOrder.place" => {
+                return self.fail("I11", format!("left after the kill: {text}"));
+            }
+            _ => return,
+        }
+        if params["reduceOnly"] != "true" && params["reduceOnly"] != true {
+            return self.fail("I11", format!("an order that may open left after the kill: {text}"));
+        }
+        let name = params["symbol"].as_str().unwrap_or_default();
+        let index = engine.symbols().position(|symbol| symbol.as_str() == name);
+        let held = index.map_or(0, |index| self.symbols[index].qty);
+        let qty = params["quantity"].as_str().unwrap_or_default();
+        let qty = schema::parse_decimal(qty.as_bytes()).unwrap_or(i64::MAX);
+        let is_against = (held < 0) == (params["side"] == "BUY");
+        if held == 0 || !is_against || qty > held.abs() {
+            self.fail("I12", format!("after the kill, with {held} held, it may turn: {text}"));
+        }
+    }
+
+    /// An order that adds risk keeps to what a person set.
+    fn judge_limits(&mut self, index: usize, qty: i64, after: i64, id: &str) {
+        let Some([qty_max, position_max, restricted]) = self.limits.get(&index).copied() else {
+            return;
+        };
+        if qty > qty_max || after > position_max || restricted != 0 {
+            let why = format!(
+                "order {id} of {qty} makes {after}; in force: {qty_max} an order, {position_max} \
+                 held, restricted {restricted}"
+            );
+            self.fail("I13", why);
+        }
+    }
+
+    /// A limit was to be changed: what is in force now, never looser than the file's.
+    pub(super) fn learn_limits(&mut self, engine: &Engine, now: Now) {
+        let mut status = Box::<Status>::default();
+        engine.fill_status(now, &mut status);
+        for (index, _) in engine.symbols().enumerate() {
+            let limits = &status.symbols[index].limits;
+            let in_force = [LimitKind::Qty, LimitKind::Position, LimitKind::Restricted];
+            self.limits.insert(index, in_force.map(|kind| limits[kind.place()].limit));
+        }
+        for kind in LimitKind::ALL {
+            let all: Vec<LimitUse> = match kind.is_of_symbol() {
+                true => status.symbols.iter().map(|symbol| symbol.limits[kind.place()]).collect(),
+                false => vec![status.limits[kind.place()]],
+            };
+            if all.iter().any(|one| !kind.is_as_tight(one.limit, one.file)) {
+                self.fail("I13", format!("limit {kind} is looser than the file's: {all:?}"));
+            }
         }
     }
 
