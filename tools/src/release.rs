@@ -43,6 +43,8 @@ use store::{Link, Store};
 const LOOK: Duration = Duration::from_millis(100);
 /// Time between two writes of its measures.
 const KEEP: Duration = Duration::from_secs(1);
+/// Time between two lines of it for people.
+const SHOW: Duration = Duration::from_secs(10);
 
 /// `shrike release …`.
 ///
@@ -345,6 +347,7 @@ fn look_after(
     let mut latency = probation::Latency::new(change.seen.armed_ns).ok_or_else(no_figures)?;
     let mut journal: Option<journal::Reader<Record>> = None;
     let mut kept = Instant::now();
+    let mut shown: Option<Instant> = None;
     let mut gone: Option<Instant> = None;
     let limit_ns = settings.limits.latency_p99_ms.unsigned_abs() * 1_000_000;
     live.say(&format!("on probation for {} s", change.probation_s));
@@ -400,7 +403,10 @@ fn look_after(
         if kept.elapsed() >= KEEP {
             kept = Instant::now();
             state::save(store, change)?;
-            show::progress(change, &settings.limits);
+            if shown.is_none_or(|at| at.elapsed() >= SHOW) {
+                shown = Some(kept);
+                show::progress(change, &settings.limits);
+            }
         }
         std::thread::sleep(LOOK);
     }

@@ -12,7 +12,7 @@ pub(crate) struct Records(Vec<(u64, Record)>);
 
 impl Records {
     /// Reads what is in the ring, written or being written.
-    pub(super) fn read(instance: &str) -> Self {
+    pub(crate) fn read(instance: &str) -> Self {
         let mut all = Vec::new();
         if let Ok(mut reader) = journal::Reader::open_at_oldest(instance, LAYOUT_HASH) {
             loop {

@@ -131,6 +131,19 @@ impl Setup {
         System::start(self, Place::shared())
     }
 
+    /// Starts the venue and writes the configuration into `name`, for a test that starts the rest
+    /// in a way of its own.
+    pub(crate) fn place(&self, dir: &Path, name: &str) -> (super::venue::Venue, PathBuf) {
+        let venue = super::venue::Venue::start(&self.venue, dir);
+        let config = self.write_config(dir, name);
+        (venue, config)
+    }
+
+    /// Name of the run.
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
+    }
+
     /// `config/demo.toml` for the venue whose files are in `dir`, with the settings asked for.
     pub(super) fn write_config(&self, dir: &Path, name: &str) -> PathBuf {
         let base = crate::arrows::root().join("config/demo.toml");

@@ -100,7 +100,7 @@ impl Venue {
     }
 
     /// Ends it; the ledger it leaves.
-    pub(super) fn finish(&mut self) -> Value {
+    pub(crate) fn finish(&mut self) -> Value {
         let mut child = self.child.take().expect("the venue runs");
         signal(&child, "TERM");
         let said = || tail(&self.dir.join("venue.out"));
@@ -111,7 +111,7 @@ impl Venue {
         serde_json::from_str(&ledger).expect("it is JSON")
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();

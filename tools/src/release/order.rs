@@ -20,7 +20,7 @@ const CONFIRM: Duration = Duration::from_secs(20);
 /// A command that showed no effect is sent again after this.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long processes beside the trader may take to tell their build.
-const TELL: Duration = Duration::from_secs(15);
+const TELL: Duration = Duration::from_secs(5);
 
 /// The trader that runs, as its status tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
