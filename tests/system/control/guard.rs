@@ -189,8 +189,9 @@ fn a_restart_of_guard_forgets_neither_the_highest_nor_the_switch() {
     assert!(status.success(), "{status}\n{}", system.said());
     let stopped_ns = system.risk().expect("the old one's").mono_ns;
     system.start_guard();
-    system
-        .until("the new guard's word", |system| system.risk().is_some_and(|risk| risk.equity > 0));
+    system.until("the new guard's word", |system| {
+        system.risk().is_some_and(|risk| risk.equity > 0 && risk.mono_ns > stopped_ns)
+    });
     let after = system.risk().expect("published").peak_equity;
     assert!(after >= before, "{after} < {before}\n{}", system.said());
     signal(system.guard(), "USR1");
