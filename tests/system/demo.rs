@@ -228,6 +228,12 @@ fn people_can_look_and_act_while_it_trades() {
     let status: Value = serde_json::from_slice(&status.stdout).expect("it is JSON");
     assert!(status.to_string().contains("Armed"), "{status}");
 
+    let top = shrike(&demo, &["top", "--once", "--size", "80x24"]);
+    assert!(top.status.success(), "{}", text(&top));
+    for part in ["● Armed", "● guard", "may add risk", "BTCUSDT", "exposure", "causes none"] {
+        assert!(text(&top).contains(part), "{part:?} is not in:\n{}", text(&top));
+    }
+
     let halted = shrike(&demo, &["halt"]);
     assert!(halted.status.success(), "{}", text(&halted));
     demo.wait_for("trading state: Halted");
