@@ -78,8 +78,6 @@ impl Engine {
     fn end_everything(&mut self) {
         self.flattening = Some(SymbolId::NONE);
         self.want_cancels(SymbolId::NONE, |_| true);
-        if !planted(Bug::KillForgetsStops) {
-            self.want_algo_cancels(SymbolId::NONE);
-        }
+        self.want_algo_cancels(SymbolId::NONE);
     }
 }

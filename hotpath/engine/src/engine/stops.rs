@@ -15,6 +15,7 @@ use super::outcome::{Refusal, refusal};
 use crate::input::{Now, OpenAlgo, Truth};
 use crate::orders::{Algo, Cancel, Handle, Request};
 use crate::outbox::{Action, Outbox};
+use crate::planted::{Bug, planted};
 use crate::risk;
 
 /// Part of its distance by which a stop may be off before it is replaced.
@@ -135,6 +136,9 @@ impl Engine {
 
     /// Wants the cancel of conditional orders of a symbol, or of all.
     pub(super) fn want_algo_cancels(&mut self, symbol: SymbolId) {
+        if planted(Bug::KillForgetsStops) && self.killed.is_some() {
+            return;
+        }
         for algo in self.algos.iter_mut() {
             let is_in_scope = symbol == SymbolId::NONE || algo.symbol == symbol;
             if is_in_scope && algo.cancel == Cancel::No {

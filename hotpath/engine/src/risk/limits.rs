@@ -67,7 +67,8 @@ pub struct Limits {
     pub window_collar_ppm: i64,
     /// Length of that window, ns.
     pub window_collar_ns: u64,
-    /// Orders alike (symbol, side, quantity) that may be sent within the window.
+    /// Opening orders of one symbol and side that may be sent within the window, whatever their
+    /// quantity: one that follows the price differs each time.
     pub repeated_orders_max: u32,
     /// Length of that window, ns; zero is off.
     pub repeated_window_ns: u64,
