@@ -1,9 +1,9 @@
 //! `cargo ci`: every check of the project, in order, bringing up what it needs.
 //!
 //! What a bare machine lacks is installed first (PostgreSQL, Prometheus and Alertmanager by apt,
-//! cargo-deny into `target/`). Each
-//! step prints its command, so that a failing one can be repeated by hand, and its time; the first
-//! failure ends the run with exit code 1. `cargo ci STEP…` runs only the named steps.
+//! cargo-deny into `target/`). Each step prints its command, so that a failing one can be repeated
+//! by hand, and its time; the first failure ends the run with exit code 1. `cargo ci STEP…` runs
+//! only the named steps.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
