@@ -68,7 +68,7 @@ impl Engine {
     /// found.
     pub(super) fn go_on_killing(&mut self) {
         let is_left = self.orders.live_count() > 0
-            || self.algos.len() > 0
+            || !self.algos.is_empty()
             || self.symbols.iter().any(|s| !s.position.is_flat());
         if is_left {
             self.end_everything();
