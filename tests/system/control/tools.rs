@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use rings::control;
 use schema::{Event, LAYOUT_HASH, LimitKind, Record, TradingState};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::chaos::harness::System;
 use crate::chaos::setup::{Database, Setup};
@@ -19,7 +19,7 @@ fn guarded(row: &str) -> Setup {
 
 /// What a verb prints with `--json`, and that it ended so.
 #[track_caller]
-fn json(system: &System, code: i32, arguments: &[&str]) -> Value {
+fn told(system: &System, code: i32, arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
     all.push("--json");
     let output = system.shrike(&all);
@@ -34,7 +34,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
 
 /// Rows of the audit trail of one verb.
 fn audited(system: &System, verb: &str) -> Vec<Value> {
-    let trail = json(system, 0, &["audit", "--last", "1000"]);
+    let trail = told(system, 0, &["audit", "--last", "1000"]);
     assert_eq!(trail["unreadable_lines"], 0);
     list(&trail, "rows").iter().filter(|row| row["command"] == verb).cloned().collect()
 }
@@ -75,23 +75,13 @@ fn typed(system: &System, arguments: &[&str], line: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-/// A system whose orders rest and whose account stands still: halted with orders on.
-fn resting(row: &str) -> System {
-    let mut system = guarded(row).resting(600_000).set("strategy.interval_ms", 200).start();
-    system.armed();
-    system.until("an order rests", |system| {
-        system.status().is_some_and(|status| status.open_orders > 0)
-    });
-    system
-}
-
 #[test]
 fn what_the_looking_verbs_say_is_what_the_venue_has() {
     let mut system = guarded("tools-look").set("strategy.hold_ms", 100).start();
     system.armed();
     system.trades(6);
     // Nothing moves while it is looked at.
-    assert_eq!(json(&system, 0, &["halt", "--reason", "a look"])["result"], "accepted");
+    assert_eq!(told(&system, 0, &["halt", "--reason", "a look"])["result"], "accepted");
     system.until("nothing on its way", |system| {
         system.status().is_some_and(|status| status.open_orders == 0)
     });
@@ -100,15 +90,15 @@ fn what_the_looking_verbs_say_is_what_the_venue_has() {
         system.positions(&status) == ledgers::positions(&system.venue.ledger())
     });
     let ledger = system.venue.ledger();
-    let told = json(&system, 0, &["positions"]);
-    let held: std::collections::BTreeMap<String, String> = list(&told, "positions")
+    let positions = told(&system, 0, &["positions"]);
+    let held: std::collections::BTreeMap<String, String> = list(&positions, "positions")
         .iter()
         .filter(|one| one["qty"] != "0")
         .map(|one| (ledgers::word(one, "symbol"), ledgers::word(one, "qty")))
         .collect();
     assert_eq!(held, ledgers::positions(&ledger));
 
-    let fills = json(&system, 0, &["fills", "--last", "100000"]);
+    let fills = told(&system, 0, &["fills", "--last", "100000"]);
     assert_eq!(fills["is_whole"], true);
     let mut ours: Vec<String> = list(&fills, "fills")
         .iter()
@@ -125,9 +115,9 @@ fn what_the_looking_verbs_say_is_what_the_venue_has() {
     ours.sort();
     venues.sort();
     assert_eq!(ours, venues);
-    assert_eq!(list(&json(&system, 0, &["fills", "--last", "2"]), "fills").len(), 2);
+    assert_eq!(list(&told(&system, 0, &["fills", "--last", "2"]), "fills").len(), 2);
 
-    let status = json(&system, 0, &["status"]);
+    let status = told(&system, 0, &["status"]);
     assert_eq!(status["trading_state"], "Halted");
     assert!(list(&status, "state_causes").iter().any(|cause| cause == "command"), "{status}");
     assert_eq!(status["kill"]["pressed"], false);
@@ -137,60 +127,69 @@ fn what_the_looking_verbs_say_is_what_the_venue_has() {
     for name in ["trader", "guard"] {
         assert!(names.iter().any(|one| *one == name), "{name} is not in {status}");
     }
-    let risk = json(&system, 0, &["risk"]);
+    let risk = told(&system, 0, &["risk"]);
     assert_eq!(list(&risk, "limits").len(), 13 + 2 * 4);
     let open = list(&risk, "limits").iter().find(|row| row["limit"] == "open_orders");
     assert_eq!(open.expect("it is there")["used"], 0);
     assert!(risk["guard"]["age_ns"].as_u64().is_some_and(|age| age < 3_000_000_000), "{risk}");
-    let limits = json(&system, 0, &["limits"]);
+    let limits = told(&system, 0, &["limits"]);
     assert_eq!((&limits["version"], list(&limits, "limits").len()), (&Value::from(0), 21));
     // For people they print too, and a wrong symbol is refused in both ways.
     for verb in ["status", "orders", "positions", "fills", "risk", "limits", "audit"] {
         let output = system.shrike(&[verb]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{verb}: {}", text(&output));
     }
-    let wrong = json(&system, 64, &["orders", "--symbol", "NOSUCH"]);
+    let wrong = told(&system, 64, &["orders", "--symbol", "NOSUCH"]);
     assert!(wrong["next"].as_str().is_some_and(|next| next.contains("BTCUSDT")), "{wrong}");
 }
 
 #[test]
 fn orders_are_those_of_the_venue_and_looking_needs_no_lock() {
-    let mut system = resting("tools-orders");
-    assert_eq!(json(&system, 0, &["halt"])["trading_state"], "Halted");
+    let mut system = guarded("tools-orders").start();
+    system.armed();
+    // Far from the market, so that nothing fills while it is looked at.
+    for qty in ["0.003", "-0.003"] {
+        let place = json!({ "symbol": "BTCUSDT" });
+        system.venue.fault(json!({ "kind": "external_order", "where": place, "qty": qty }));
+    }
+    system.until("both are known", |system| {
+        system.status().is_some_and(|status| status.open_orders >= 2)
+    });
+    assert_eq!(told(&system, 0, &["halt"])["trading_state"], "Halted");
     system.until("nothing on its way", |system| {
         let count = ledgers::list(&system.venue.ledger(), "open_orders").len() as u64;
-        count > 0 && system.status().is_some_and(|status| status.open_orders == count)
+        count == 2 && system.status().is_some_and(|status| status.open_orders == count)
     });
     // Another sender has the control ring: looking goes on, acting waits for it and says so.
     let sender = control::Sender::<Record>::open(system.instance(), LAYOUT_HASH).expect("free");
     let before = crate::processes::segments(system.instance());
-    let told = json(&system, 0, &["orders"]);
-    assert_eq!(told["is_whole"], true, "{told}");
+    let orders = told(&system, 0, &["orders"]);
+    assert_eq!(orders["is_whole"], true, "{orders}");
     let ledger = system.venue.ledger();
     let mut ours: Vec<String> =
-        list(&told, "orders").iter().map(|order| ledgers::word(order, "order_id")).collect();
+        list(&orders, "orders").iter().map(|order| ledgers::word(order, "order_id")).collect();
     let mut venues: Vec<String> = ledgers::list(&ledger, "open_orders")
         .iter()
         .map(|order| ledgers::word(order, "order_id"))
         .collect();
     ours.sort();
     venues.sort();
-    assert_eq!(ours, venues, "{told}\n{ledger}");
-    for order in list(&told, "orders") {
+    assert_eq!(ours, venues, "{orders}\n{ledger}");
+    for order in list(&orders, "orders") {
         assert_eq!((&order["unknown"], &order["cancel_pending"]), (&false.into(), &false.into()));
     }
-    let dry = json(&system, 0, &["flatten", "--dry-run"]);
+    let dry = told(&system, 0, &["flatten", "--dry-run"]);
     assert_eq!(list(&dry, "cancel").len(), ours.len());
     assert_eq!(ledgers::list(&system.venue.ledger(), "open_orders").len(), ours.len());
     for verb in ["positions", "fills", "risk", "limits", "status", "audit"] {
-        json(&system, 0, &[verb]);
+        told(&system, 0, &[verb]);
     }
     assert_eq!(crate::processes::segments(system.instance()), before, "looking made a file");
-    json(&system, 75, &["cancel-all"]);
+    told(&system, 75, &["cancel-all"]);
     drop(sender);
     // Twice with one number it acts once.
     for result in ["accepted", "duplicate"] {
-        assert_eq!(json(&system, 0, &["cancel-all", "--nonce", "77"])["result"], result);
+        assert_eq!(told(&system, 0, &["cancel-all", "--nonce", "77"])["result"], result);
     }
     system.until("cancelled", |system| {
         ledgers::list(&system.venue.ledger(), "open_orders").is_empty()
@@ -213,7 +212,7 @@ fn limits_are_tightened_within_the_file_and_given_back() {
     let set = |value: &str, more: &[&str], code: i32| {
         let mut arguments = vec!["limits", "set", "open_orders", value, "--yes"];
         arguments.extend(more);
-        json(&system, code, &arguments)
+        told(&system, code, &arguments)
     };
     // Looser than the file, without a reason, without its unit, of a symbol: refused, and audited.
     let looser = set(&(file + 1).to_string(), &["--reason", "more"], 1);
@@ -223,7 +222,7 @@ fn limits_are_tightened_within_the_file_and_given_back() {
     set("2%", &["--reason", "x"], 64);
     set("2", &["--reason", "x", "--symbol", "BTCUSDT"], 64);
     let unconfirmed = ["limits", "set", "open_orders", "2", "--reason", "x"];
-    json(&system, 64, &unconfirmed);
+    told(&system, 64, &unconfirmed);
     assert_eq!(of(&system).limit, file);
     for result in ["accepted", "duplicate"] {
         let done = set("2", &["--reason", "thin book", "--nonce", "9"], 0);
@@ -231,14 +230,14 @@ fn limits_are_tightened_within_the_file_and_given_back() {
         assert_eq!(done["version"], 1, "{done}");
     }
     assert_eq!(count(&system, |event| matches!(event, Event::Limit(_))), 1);
-    let listed = json(&system, 0, &["limits"]);
+    let listed = told(&system, 0, &["limits"]);
     let row = list(&listed, "limits").iter().find(|row| row["limit"] == "open_orders");
     let row = row.expect("it is there");
     assert_eq!((&row["in_force"], &row["file"]), (&2.into(), &file.into()));
     let symbol = ["limits", "set", "restricted", "yes", "--symbol", "ETHUSDT", "--yes", "--reason"];
     let symbol: Vec<&str> = symbol.into_iter().chain(["delisting"]).collect();
-    assert_eq!(json(&system, 0, &symbol)["in_force"], true);
-    let reset = json(&system, 0, &["limits", "reset", "open_orders", "--yes"]);
+    assert_eq!(told(&system, 0, &symbol)["in_force"], true);
+    let reset = told(&system, 0, &["limits", "reset", "open_orders", "--yes"]);
     assert_eq!((&reset["in_force"], &reset["version"]), (&file.into(), &3.into()));
     assert_eq!(of(&system).limit, file);
     let rows = audited(&system, "limits set");
@@ -253,27 +252,27 @@ fn kill_ends_flat_and_only_a_reason_and_a_name_release_it() {
     let mut system = guarded("tools-kill").set("strategy.hold_ms", 120_000).start();
     system.armed();
     system.until("a position", |system| !ledgers::positions(&system.venue.ledger()).is_empty());
-    json(&system, 64, &["kill"]);
+    told(&system, 64, &["kill"]);
     assert!(!system.latch().exists(), "not confirmed, yet pressed");
-    let done = json(&system, 0, &["kill", "--yes", "--reason", "a test"]);
+    let done = told(&system, 0, &["kill", "--yes", "--reason", "a test"]);
     assert_eq!((&done["result"], &done["by"]), (&"flat".into(), &"trader+guard".into()));
     println!("shrike kill: {done}");
     assert!(is_flat(&system), "{}", system.venue.ledger());
     system.reaches(TradingState::Killed);
     // Again it is safe.
-    assert_eq!(json(&system, 0, &["kill", "--yes"])["result"], "flat");
-    let status = json(&system, 0, &["status"]);
+    assert_eq!(told(&system, 0, &["kill", "--yes"])["result"], "flat");
+    let status = told(&system, 0, &["status"]);
     assert_eq!(status["kill"]["latch"]["reason"], "a test");
     assert_eq!(status["kill"]["trader_trigger"], "person");
 
     let name = system.instance().to_owned();
-    json(&system, 64, &["unkill", "--confirm", &name]);
-    json(&system, 64, &["unkill", "--reason", "  ", "--confirm", &name]);
-    json(&system, 64, &["unkill", "--reason", "found", "--confirm", "another"]);
+    told(&system, 64, &["unkill", "--confirm", &name]);
+    told(&system, 64, &["unkill", "--reason", "  ", "--confirm", &name]);
+    told(&system, 64, &["unkill", "--reason", "found", "--confirm", "another"]);
     let wrong = typed(&system, &["unkill", "--reason", "found"], "yes\n");
     assert_eq!(wrong.status.code(), Some(64), "{}", text(&wrong));
     assert!(text(&wrong).contains("a test"), "it shows why it was pressed: {}", text(&wrong));
-    json(&system, 1, &["resume", "--yes"]);
+    told(&system, 1, &["resume", "--yes"]);
     assert!(system.latch().exists());
     assert_eq!(system.state(), Some(TradingState::Killed));
     let refused = results(&audited(&system, "unkill"));
@@ -285,8 +284,8 @@ fn kill_ends_flat_and_only_a_reason_and_a_name_release_it() {
     assert!(text(&right).contains("shrike resume"), "{}", text(&right));
     assert!(!system.latch().exists());
     system.reaches(TradingState::Halted);
-    json(&system, 1, &["unkill", "--reason", "again", "--confirm", &name]);
-    let resumed = json(&system, 0, &["resume", "--yes", "--timeout", "20", "--reason", "go on"]);
+    told(&system, 1, &["unkill", "--reason", "again", "--confirm", &name]);
+    let resumed = told(&system, 0, &["resume", "--yes", "--timeout", "20", "--reason", "go on"]);
     assert_eq!(resumed["trading_state"], "Armed");
     assert_eq!(results(&audited(&system, "unkill"))[4..7], ["asked", "released", "released"]);
     assert_eq!(results(&audited(&system, "kill"))[1..], ["pressed", "flat", "pressed", "flat"]);
@@ -299,7 +298,7 @@ fn kill_goes_by_rest_when_nobody_else_acts() {
     system.until("a position", |system| !ledgers::positions(&system.venue.ledger()).is_empty());
     signal(system.trader(), "STOP");
     signal(system.guard(), "STOP");
-    let done = json(&system, 0, &["kill", "--yes", "--reason", "both hang"]);
+    let done = told(&system, 0, &["kill", "--yes", "--reason", "both hang"]);
     assert_eq!((&done["result"], &done["by"]), (&"flat".into(), &"venue".into()));
     println!("shrike kill by REST: {done}");
     assert!(is_flat(&system) && system.latch().exists(), "{}", system.venue.ledger());
@@ -307,7 +306,7 @@ fn kill_goes_by_rest_when_nobody_else_acts() {
     system.kill_guard();
     system.kill_trader();
     let file = system.path("trader.toml").display().to_string();
-    let alone = json(&system, 0, &["kill", "--yes", "--config", &file]);
+    let alone = told(&system, 0, &["kill", "--yes", "--config", &file]);
     assert_eq!(alone["by"], "venue");
 }
 
@@ -315,13 +314,13 @@ fn kill_goes_by_rest_when_nobody_else_acts() {
 fn the_doctor_finds_what_is_wrong() {
     let mut system = guarded("tools-doctor").start();
     system.armed();
-    let find = |told: &Value, check: &str| -> Vec<String> {
-        let checks = list(told, "checks").iter().filter(|one| one["check"] == check);
+    let find = |found: &Value, check: &str| -> Vec<String> {
+        let checks = list(found, "checks").iter().filter(|one| one["check"] == check);
         checks.map(|one| one["state"].as_str().unwrap_or("?").to_owned()).collect()
     };
     let run = |system: &System, code: i32| {
         let file = system.path("trader.toml").display().to_string();
-        json(system, code, &["doctor", "--config", &file])
+        told(system, code, &["doctor", "--config", &file])
     };
     let well = run(&system, 0);
     for check in ["config", "venue", "venue clock", "two keys", "kill switch", "processes"] {

@@ -94,8 +94,15 @@ fn what_acts_takes_a_reason_a_number_and_json() {
 }
 
 /// What opens a segment to write, or takes a lock.
-const WRITES: [&str; 6] =
-    ["Sender", "Writer", "open_or_create", "Presence", "Gate", "remove_instance"];
+const WRITES: [&str; 7] = [
+    "Sender",
+    "Writer::create",
+    "Writer::open",
+    "open_or_create",
+    "Presence",
+    "Gate",
+    "remove_instance",
+];
 
 #[test]
 fn what_looks_opens_nothing_to_write() {

@@ -4,8 +4,9 @@
 use engine::strategy::SettingValue;
 use engine::{Input, Now, StrategyConfig, Truth};
 use schema::{
-    Blob, BlobKind, BookTicker, BootEpoch, Kind, Link, Mark, MonoNs, Notional, Price, Qty, SCALE,
-    SymbolId, SymbolName, Taken, WallNs,
+    Blob, BlobKind, BookTicker, BootEpoch, Decision, ExecType, ExecutionReport, Kind, Link, Mark,
+    MonoNs, Notional, OrderStatus, Price, Qty, SCALE, SymbolId, SymbolName, Taken, TradeId,
+    VenueOrderId, WallNs,
 };
 
 use super::*;
@@ -127,12 +128,14 @@ pub(crate) fn trade(epoch: u32, ticks: u64, tape: &mut Tape) {
         mono += MS;
         let now = Now { mono: MonoNs(mono), wall: WallNs(WALL + mono as i64) };
         engine.apply(now, input, &mut out);
-        tape.journal.extend(out.records());
+        let records = out.records().to_vec();
+        tape.journal.extend(&records);
         out.clear();
         if let Some(event) = event {
             let record = event.to_record().stamped(now.mono, engine.input_number());
             tape.market.push((epoch, record));
         }
+        records
     };
     for link in Link::ALL {
         take(&Input::Link(*link, true), Some(Event::Link(*link, true)));
@@ -161,8 +164,41 @@ pub(crate) fn trade(epoch: u32, ticks: u64, tape: &mut Tape) {
             transaction_time: WallNs(WALL + i64::from(epoch) * 1_000_000 * MS as i64),
             event_time: WallNs(WALL + i64::from(epoch) * 1_000_000 * MS as i64),
         };
-        take(&Input::BookTicker(&ticker), Some(Event::BookTicker(ticker)));
+        let said = take(&Input::BookTicker(&ticker), Some(Event::BookTicker(ticker)));
+        // What is sent is filled at once, or the next would trade with it.
+        for record in said {
+            if let Ok(Event::Decision(decision)) = Event::from_record(&record) {
+                take(&Input::Report(&filled(&decision, update_id as i64)), None);
+            }
+        }
         take(&Input::Timer, Some(Event::Timer(WallNs(0))));
+    }
+}
+
+fn filled(decision: &Decision, trade_id: i64) -> ExecutionReport {
+    let order = decision.order;
+    ExecutionReport {
+        symbol: order.symbol,
+        client_order_id: order.client_order_id,
+        venue_order_id: VenueOrderId(trade_id),
+        side: order.side,
+        order_type: order.order_type,
+        time_in_force: order.time_in_force,
+        exec_type: ExecType::Trade,
+        status: OrderStatus::Filled,
+        price: order.price,
+        qty: order.qty,
+        last_qty: order.qty,
+        last_price: order.price,
+        cum_qty: order.qty,
+        commission: Notional::ZERO,
+        realized_pnl: Notional::ZERO,
+        trade_id: TradeId(trade_id),
+        is_maker: false,
+        reduce_only: order.reduce_only,
+        expiry_reason: 0,
+        transaction_time: WallNs(WALL),
+        event_time: WallNs(WALL),
     }
 }
 
@@ -185,7 +221,7 @@ fn a_recording_gives_the_same_words_again() {
     assert!(outcome.orders.len() >= 20, "{}", outcome.orders.len());
     assert_eq!(outcome.starts.len(), 2);
     assert!(outcome.starts.iter().all(|start| start.gap.is_none() && !start.is_cut));
-    assert_eq!(outcome.input_count(), 2 * 6 + 2 * 30);
+    assert_eq!(outcome.input_count(), 2 * 6 + 2 * 30 + outcome.orders.len() as u64);
     assert_eq!(outcome.skipped, 0);
 }
 
