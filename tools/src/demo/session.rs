@@ -1,5 +1,6 @@
 //! One demo run: its processes, its screen, its start and its stop.
 
+mod alerts;
 mod faults;
 
 use std::collections::VecDeque;
@@ -12,12 +13,11 @@ use std::time::{Duration, Instant};
 use schema::TradingState;
 use venue::Fall;
 
-use super::alertmanager::{self, Alertmanager};
 use super::crash;
 use super::derive::{Base, Derived};
 use super::plain;
 use super::watch::Watch;
-use super::webhook::{Received, Webhook};
+use super::webhook::Webhook;
 use crate::exchange::Urls;
 use crate::exit::{Exit, Failure};
 use crate::instance::mono_ns;
@@ -43,8 +43,6 @@ const TRADER_STOP: Duration = Duration::from_secs(30);
 const PERSIST_STOP: Duration = Duration::from_secs(60);
 /// Everything else ends in this time.
 const OTHER_STOP: Duration = Duration::from_secs(15);
-/// Alertmanager takes alerts in this time.
-const ALERTMANAGER_START: Duration = Duration::from_secs(20);
 /// What arrived at the demo's own receiver of alerts, one message a line.
 const ALERTS_FILE: &str = "alerts.jsonl";
 /// Where everything the trader took and said is kept.
@@ -192,35 +190,6 @@ impl Session {
         }
         self.sidecars.extend(manager);
         Ok(())
-    }
-
-    /// A real Alertmanager for a scenario, ready to take alerts; the webhook alone where there is
-    /// none.
-    fn start_alertmanager(&mut self) -> Result<Option<Sidecar>, Failure> {
-        if self.setup.fall.is_none() {
-            return Ok(None);
-        }
-        let Some(program) = alertmanager::program() else {
-            self.say("Alertmanager is not installed: guard tells the webhook itself");
-            return Ok(None);
-        };
-        self.phase("starting Alertmanager");
-        let dir = self.setup.dir.join("alertmanager");
-        let url = self.webhook.url("alertmanager");
-        let manager = Alertmanager::prepare(program, &dir, &url)?;
-        let mut sidecar = Sidecar::start(manager.plan.clone(), &self.sink)?;
-        let deadline = Instant::now() + ALERTMANAGER_START;
-        while !manager.is_ready() {
-            if let Some(news) = sidecar.turn(&self.sink) {
-                return Err(Failure::new(Exit::Unavailable, news, "see its log"));
-            }
-            if Instant::now() >= deadline || !self.turn()? {
-                let what = "Alertmanager does not become ready";
-                return Err(Failure::new(Exit::Busy, what, "see its log"));
-            }
-        }
-        self.alertmanager = Some(manager.url);
-        Ok(Some(sidecar))
     }
 
     /// The kill switch's folder.
@@ -423,16 +392,6 @@ impl Session {
     /// Trading state, once the trader has told one.
     pub(super) fn state(&self) -> Option<TradingState> {
         self.state
-    }
-
-    /// The alerts that arrived so far.
-    pub(super) fn received(&self) -> Vec<Received> {
-        self.webhook.received()
-    }
-
-    /// Where a real Alertmanager takes alerts, if there is one.
-    pub(super) fn alertmanager(&self) -> Option<&str> {
-        self.alertmanager.as_deref()
     }
 
     /// When the run began, Unix ms.
