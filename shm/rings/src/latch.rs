@@ -58,7 +58,7 @@ impl Pressed {
 /// Who pressed it; `None` while it is not pressed.
 ///
 /// # Errors
-/// It cannot be known whether it is there: take it for pressed.
+/// It cannot be known whether it is there: let no risk be added.
 pub fn read(path: &Path) -> io::Result<Option<Pressed>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(Pressed::from_text(&String::from_utf8_lossy(&bytes)))),

@@ -159,7 +159,7 @@ pub struct PortfolioRisk {
     /// Minutes of returns it is made from.
     pub var_samples: u64,
     /// Minutes whose loss was beyond the value at risk at 99 % that stood when they began, in the
-    /// last 24 hours.
+    /// last half hour.
     pub var_breaches: u64,
     /// Requests to the venue in the last minute, trader's and guard's.
     pub api_requests: u64,

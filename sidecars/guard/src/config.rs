@@ -93,7 +93,7 @@ pub struct Keys {
 pub struct Thresholds {
     /// Fall of equity from its highest above which the kill switch is pressed, ppm.
     pub drawdown_kill_ppm: i64,
-    /// Breaches of the value at risk in 24 hours above which it is pressed.
+    /// Breaches of the value at risk in half an hour above which it is pressed.
     pub var_breaches_kill: u64,
     /// Failed requests of all of a minute above which it is pressed, ppm.
     pub api_error_kill_ppm: i64,

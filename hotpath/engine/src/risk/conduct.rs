@@ -27,6 +27,8 @@ pub struct Conduct {
 }
 
 /// It must not trade with a working order of our own: neither side would learn anything but fees.
+/// One that reduces is left to the venue's own prevention: an order of ours that cannot be cancelled
+/// must not hold up a close.
 #[inline]
 pub(super) fn self_match(view: &View<'_>, order: &NewOrder) -> Result<(), Reject> {
     let conduct = view.conduct;
@@ -35,7 +37,7 @@ pub(super) fn self_match(view: &View<'_>, order: &NewOrder) -> Result<(), Reject
         Side::Buy => conduct.own_ask.units() > 0 && (is_market || order.price >= conduct.own_ask),
         Side::Sell => conduct.own_bid.units() > 0 && (is_market || order.price <= conduct.own_bid),
     };
-    require(!crosses, Reject::SelfMatch)
+    require(order.reduce_only || !crosses, Reject::SelfMatch)
 }
 
 /// A strategy that goes on and on is stopped until a person looked (RTS 6, 15(3)).

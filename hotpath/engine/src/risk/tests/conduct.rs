@@ -17,16 +17,15 @@ fn self_match() {
     let own_ask = |w: &mut World, ask| w.conduct.own_ask = ask;
     refused(|w| own_ask(w, price(50_001)), Reject::SelfMatch);
     approved(|w| own_ask(w, price(50_002)));
-    refused(
-        |w| {
-            reduce(w);
-            w.conduct.own_bid = price(49_990);
-        },
-        Reject::SelfMatch,
-    );
+    let sell = |w: &mut World, own_bid| {
+        (w.order.side, w.order.price) = (Side::Sell, price(49_999));
+        w.conduct.own_bid = own_bid;
+    };
+    refused(|w| sell(w, price(49_999)), Reject::SelfMatch);
+    approved(|w| sell(w, price(49_998)));
     approved(|w| {
         reduce(w);
-        w.conduct.own_bid = price(49_989);
+        w.conduct.own_bid = price(49_990);
     });
     refused(
         |w| {
