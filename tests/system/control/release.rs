@@ -29,6 +29,8 @@ struct Desk {
     setup: Setup,
     config: PathBuf,
     up: Option<Child>,
+    /// When a person armed it, Unix ms.
+    resumed_ms: std::cell::Cell<i64>,
     dir: tempfile::TempDir,
     _place: Place,
 }
@@ -61,7 +63,15 @@ impl Desk {
             .set("release.probation_s", 1);
         let setup = change(setup);
         let (venue, config) = setup.place(dir.path(), "demo.toml");
-        let mut desk = Self { venue, setup, config, up: None, dir, _place: place };
+        let mut desk = Self {
+            venue,
+            setup,
+            config,
+            up: None,
+            resumed_ms: std::cell::Cell::new(i64::MAX),
+            dir,
+            _place: place,
+        };
         desk.source("good", &[], "");
         let first = desk.deploy("good", 1);
         assert!(first.status.success(), "{}", text(&first));
@@ -215,6 +225,7 @@ impl Desk {
 
     /// A person arms what came back.
     fn resume(&self) {
+        self.resumed_ms.set(now_ms());
         let mut command = Command::new(binary("shrike"));
         command.args(["resume", "--yes", "--instance", self.setup.instance()]);
         let output = command.stdin(Stdio::null()).output().expect("shrike starts");
@@ -230,7 +241,7 @@ impl Desk {
         let ledger = self.venue.finish();
         ledgers::assert_every_order_ended_once(&ledger);
         Records::read(self.setup.instance()).assert_no_risk_was_added_unarmed();
-        let closed = disarmed(&self.audit());
+        let closed = disarmed(&self.audit(), self.resumed_ms.get());
         assert!(!closed.is_empty());
         for order in ledgers::list(&ledger, "orders") {
             let at = order["time_ms"].as_i64().expect("a time");
@@ -245,7 +256,7 @@ impl Desk {
 }
 
 /// Times in which nothing may be opened, ms: from a confirmed halt to the step that arms.
-fn disarmed(audit: &[Value]) -> Vec<(i64, i64)> {
+fn disarmed(audit: &[Value], resumed_ms: i64) -> Vec<(i64, i64)> {
     let mut found: Vec<(i64, i64)> = vec![];
     for line in audit.iter().filter(|line| line["what"] == "step") {
         let at = line["at"].as_str().expect("a time");
@@ -257,9 +268,16 @@ fn disarmed(audit: &[Value]) -> Vec<(i64, i64)> {
             _ => {}
         }
     }
-    // What came back was armed by a person after the last line: not of the record's knowledge.
-    found.retain(|(_, to)| *to != i64::MAX);
+    // What came back is armed by a person, if by anybody: not of the record's knowledge.
+    if let Some((_, to)) = found.last_mut().filter(|(_, to)| *to == i64::MAX) {
+        *to = resumed_ms;
+    }
     found
+}
+
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.expect("after 1970").as_millis()).expect("in range")
 }
 
 /// Milliseconds of the day of `…THH:MM:SS.mmmZ`, on the day of the Unix time now.
@@ -267,8 +285,7 @@ fn unix_ms(text: &str) -> i64 {
     let number = |from: usize, to: usize| text[from..to].parse::<i64>().expect("digits");
     let of_day = ((number(11, 13) * 60 + number(14, 16)) * 60 + number(17, 19)) * 1_000;
     let of_day = of_day + number(20, 23);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = i64::try_from(now.expect("after 1970").as_millis()).expect("in range");
+    let now = now_ms();
     let day = 86_400_000;
     let at = now - now % day + of_day;
     if at > now + day / 2 { at - day } else { at }
@@ -469,7 +486,15 @@ fn while_the_kill_switch_is_pressed_nothing_is_deployed() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let setup = Setup::new("rellatch").guarded().set("start.enabled", false);
     let (venue, config) = setup.place(dir.path(), "demo.toml");
-    let desk = Desk { venue, setup, config, up: None, dir, _place: place };
+    let desk = Desk {
+        venue,
+        setup,
+        config,
+        up: None,
+        resumed_ms: std::cell::Cell::new(i64::MAX),
+        dir,
+        _place: place,
+    };
     desk.source("good", &[], "");
     let latch = desk.dir.path().join("state/killed");
     std::fs::create_dir_all(latch.parent().unwrap_or(Path::new("."))).expect("a folder");
