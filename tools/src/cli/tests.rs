@@ -100,7 +100,7 @@ const WRITES: [&str; 7] = [
     "Writer::open",
     "open_or_create",
     "Presence",
-    "Gate",
+    "GatedReader",
     "remove_instance",
 ];
 

@@ -202,6 +202,11 @@ fn filled(decision: &Decision, trade_id: i64) -> ExecutionReport {
     }
 }
 
+/// Links, truth and mark; then a tick, its fill and a timer each.
+fn inputs(ticks: u64) -> u64 {
+    6 + 3 * ticks
+}
+
 fn tape(starts: &[(u32, u64)]) -> Tape {
     let mut tape = Tape { journal: Vec::new(), market: Vec::new() };
     for (epoch, ticks) in starts {
@@ -221,7 +226,7 @@ fn a_recording_gives_the_same_words_again() {
     assert!(outcome.orders.len() >= 20, "{}", outcome.orders.len());
     assert_eq!(outcome.starts.len(), 2);
     assert!(outcome.starts.iter().all(|start| start.gap.is_none() && !start.is_cut));
-    assert_eq!(outcome.input_count(), 2 * 6 + 2 * 30 + outcome.orders.len() as u64);
+    assert_eq!(outcome.input_count(), inputs(20) + inputs(10));
     assert_eq!(outcome.skipped, 0);
 }
 
@@ -262,8 +267,8 @@ fn a_lost_record_ends_a_start_and_the_next_is_compared() {
     let outcome = compared(&bad);
     assert!(outcome.difference.is_none());
     assert!(outcome.starts[0].gap.is_some(), "it is named");
-    assert!(outcome.starts[0].inputs < 16);
-    assert_eq!((outcome.starts[1].inputs, &outcome.starts[1].gap), (16, &None));
+    assert!(outcome.starts[0].inputs < inputs(5));
+    assert_eq!((outcome.starts[1].inputs, &outcome.starts[1].gap), (inputs(5), &None));
 }
 
 #[test]
@@ -274,7 +279,7 @@ fn a_recording_that_begins_late_waits_for_the_next_start() {
     let outcome = compared(&late);
     assert_eq!(outcome.gaps, [Gap::NoStart]);
     assert_eq!(outcome.starts.len(), 1);
-    assert_eq!(outcome.starts[0].inputs, 16);
+    assert_eq!(outcome.starts[0].inputs, inputs(5));
     assert!(outcome.skipped > 0);
 }
 
@@ -294,7 +299,7 @@ fn a_trader_that_died_anywhere_leaves_no_difference() {
             cut.market.retain(|(epoch, record)| *epoch == 4 || record.input <= end);
             let outcome = compared(&cut);
             assert!(outcome.difference.is_none(), "cut at {length}: {:?}", outcome.difference);
-            assert_eq!(outcome.starts.last().map(|start| start.inputs), Some(14));
+            assert_eq!(outcome.starts.last().map(|start| start.inputs), Some(inputs(4)));
         }
     }
 }
