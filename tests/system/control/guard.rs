@@ -149,7 +149,7 @@ fn a_stopped_trader_with_a_position_is_closed_by_guard() {
     until_held(&mut system);
     let begun = Instant::now();
     signal(system.trader(), "STOP");
-    system.until("flat", |system| is_flat(system));
+    system.until("flat", is_flat);
     println!("flat and without orders {} ms after kill -STOP", begun.elapsed().as_millis());
     killed(&mut system, KillTrigger::TraderLost);
     // Awake again it finds the latch, and opens nothing.

@@ -295,7 +295,9 @@ fn every_kind_reads_back_as_written() {
             reference: Price::ZERO,
         }),
     ];
-    assert_eq!(events.len(), Kind::ALL.len(), "one example of every kind");
+    let kinds = events.iter().map(|event| event.to_record().kind);
+    let kinds: std::collections::BTreeSet<u16> = kinds.collect();
+    assert_eq!(kinds.len(), Kind::ALL.len(), "an example of every kind");
     for event in events {
         let record = event.to_record().stamped(MonoNs(5), 6);
         assert_eq!((record.at_ns, record.input), (5, 6));
