@@ -5,7 +5,6 @@
 //! progress that the venue shows; without a heartbeat, or without progress, guard does it. Both at
 //! once do no harm: everything that is sent is a cancel or can only reduce.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,11 +28,6 @@ pub struct Progress {
     pub flat_ns: u64,
 }
 
-/// Steps of a minute that follow each other as fast as the executor wants, and the pause between
-/// further ones. A step asks for all orders of the account and costs 85 of the 2,400 a minute that
-/// the trader draws from too: a kill that gets its own address banned closes nothing.
-const STEPS_AT_ONCE: usize = 14;
-const STEP_PAUSE: Duration = Duration::from_secs(3);
 /// Pause between two looks at what the trader does, and at an account that is flat.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 const FLAT_PAUSE: Duration = Duration::from_secs(10);
@@ -84,10 +78,10 @@ impl Killer {
             is_over: false,
         };
         let shared: Shared = Arc::new((Mutex::new(state), Condvar::new()));
+        let flat = Duration::from_millis(config.kill.flat_ms);
         let mut carrier = Carrier {
             shared: Arc::clone(&shared),
-            slice: config.kill.slice,
-            flat: Duration::from_millis(config.kill.flat_ms),
+            executor: Executor::new(config.kill.slice, flat).knowing(&config.symbols),
             patience: Duration::from_millis(config.kill.trader_ms),
             said: Vec::new(),
         };
@@ -144,8 +138,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 /// The thread.
 struct Carrier {
     shared: Shared,
-    slice: i64,
-    flat: Duration,
+    executor: Executor,
     patience: Duration,
     /// Errors of the step before, which are not logged again.
     said: Vec<String>,
@@ -173,12 +166,11 @@ impl Carrier {
     }
 
     fn carry_out(&mut self, desk: &mut impl Desk, press: u64, pressed_ns: u64) {
-        let mut executor = Executor::new(self.slice, self.flat);
+        self.executor.begin();
         let before_ns = mono_ns().saturating_sub(pressed_ns);
         let mut best = None;
         let mut moved = Instant::now();
         let mut was_acting = false;
-        let mut steps = VecDeque::new();
         loop {
             let trader = lock(&self.shared).trader;
             let may_act = !trader.is_fresh || moved.elapsed() >= self.patience;
@@ -190,8 +182,8 @@ impl Carrier {
                 }
                 was_acting = may_act;
             }
-            let step = executor.step(desk, may_act);
-            let wait = step.wait.max(pause(&mut steps, may_act, step.at));
+            let step = self.executor.step(desk, may_act);
+            let wait = step.wait.max(pause(may_act, step.at));
             let left = left(&step);
             let is_less = best.is_none_or(|best| left < best) || left == (0, 0);
             if step.errors.is_empty() && is_less {
@@ -199,7 +191,7 @@ impl Carrier {
                 moved = Instant::now();
             }
             self.say(&step);
-            let (cancelled, flat) = executor.times();
+            let (cancelled, flat) = self.executor.times();
             let since = |time: Option<Duration>| time.map_or(0, |time| ns(time) + before_ns);
             let mut state = lock(&self.shared);
             if state.presses != press || state.pressed_ns.is_none() || state.is_over {
@@ -228,15 +220,10 @@ impl Carrier {
     }
 }
 
-/// The shortest pause after a step that was made now.
-fn pause(steps: &mut VecDeque<Instant>, may_act: bool, at: KillStep) -> Duration {
-    steps.push_back(Instant::now());
-    while steps.front().is_some_and(|step| step.elapsed() > Duration::from_secs(60)) {
-        steps.pop_front();
-    }
+/// The shortest pause after a step.
+fn pause(may_act: bool, at: KillStep) -> Duration {
     match at {
         KillStep::Flat => FLAT_PAUSE,
-        _ if steps.len() > STEPS_AT_ONCE => STEP_PAUSE,
         _ if !may_act => LOOK_PAUSE,
         _ => Duration::ZERO,
     }
@@ -251,20 +238,4 @@ fn left(step: &Step) -> (usize, i128) {
 
 fn ns(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_are_fast_until_they_would_cost_the_address() {
-        let mut steps = VecDeque::new();
-        for _ in 0..STEPS_AT_ONCE {
-            assert_eq!(pause(&mut steps, true, KillStep::Liquidating), Duration::ZERO);
-        }
-        assert_eq!(pause(&mut steps, true, KillStep::Liquidating), STEP_PAUSE);
-        assert_eq!(pause(&mut steps, true, KillStep::Flat), FLAT_PAUSE);
-        assert_eq!(pause(&mut VecDeque::new(), false, KillStep::Cancelling), LOOK_PAUSE);
-    }
 }

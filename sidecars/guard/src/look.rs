@@ -48,6 +48,13 @@ pub struct Unanswered {
     pub wait: Duration,
 }
 
+impl Unanswered {
+    /// Whether the venue wants to be left alone for a while.
+    pub fn is_throttle(&self) -> bool {
+        !self.wait.is_zero()
+    }
+}
+
 /// An open order by its symbol's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOrder {
