@@ -215,7 +215,7 @@ fn by_rest(action: &Action, place: &Place, deadline: Instant) -> Result<Done, Fa
         )
     })?;
     let stuck_after = Duration::from_millis(config.kill.flat_ms);
-    let mut executor = Executor::new(config.kill.slice, stuck_after);
+    let mut executor = Executor::new(config.kill.slice, stuck_after).knowing(&config.symbols);
     let begun = Instant::now();
     let mut shown = String::new();
     loop {

@@ -337,8 +337,9 @@ impl Executor {
         weight: &mut u32,
     ) -> Result<(), Unanswered> {
         self.known.extend(step.held.iter().map(|held| held.symbol));
-        let unseen = |book: &Book| self.known.iter().map(|symbol| (*symbol, *book));
-        let all = step.open.iter().copied().chain(untold.iter().flat_map(unseen));
+        let known = &self.known;
+        let unseen = untold.iter().flat_map(|&book| known.iter().map(move |name| (*name, book)));
+        let all = step.open.iter().copied().chain(unseen);
         for (symbol, book) in all {
             *weight += OTHER_WEIGHT;
             // One that fails must not keep the others from being cancelled.

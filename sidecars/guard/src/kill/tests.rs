@@ -8,6 +8,9 @@ use super::*;
 
 const MOST: i64 = 1_000 * SCALE;
 
+/// Smallest quantity the venue takes: two steps.
+const MIN: Qty = Qty::from_units(2 * SCALE / 1_000);
+
 fn name(text: &str) -> SymbolName {
     SymbolName::new(text.as_bytes()).expect("short")
 }
@@ -35,6 +38,12 @@ enum Fate {
 /// What it holds, and how the next calls go; after those all go well.
 #[derive(Debug, Default)]
 struct Venue {
+    /// Questions for a book, and books it never tells.
+    looks: u32,
+    silent: Vec<Book>,
+    /// Seconds for which it wants to be left alone, from the next call on.
+    throttle: Option<Duration>,
+    acts: u32,
     positions: BTreeMap<SymbolName, i64>,
     orders: BTreeMap<(SymbolName, Book), u32>,
     fates: VecDeque<Fate>,
@@ -70,6 +79,10 @@ impl Venue {
 
 impl Desk for Venue {
     fn open(&mut self, book: Book) -> Result<Vec<SymbolName>, Unanswered> {
+        self.looks += 1;
+        if self.silent.contains(&book) {
+            return Err(failed("503"));
+        }
         if !matches!(self.fate(), Fate::Done | Fate::Half) {
             return Err(failed("no answer"));
         }
@@ -94,10 +107,14 @@ impl Desk for Venue {
         if self.no_lots {
             return Err(failed("no exchangeInfo"));
         }
-        let lot = Lot { step: milli(1), min: milli(2), max: milli(120) };
+        let lot = Lot { step: milli(1), min: MIN, max: milli(120) };
         Ok(self.positions.keys().map(|symbol| (*symbol, lot)).collect())
     }
     fn cancel(&mut self, symbol: SymbolName, book: Book) -> Result<(), Unanswered> {
+        self.acts += 1;
+        if let Some(wait) = self.throttle {
+            return Err(Unanswered { why: "429".to_owned(), wait });
+        }
         let fate = self.fate();
         if matches!(fate, Fate::Done | Fate::AnswerLost | Fate::Late) {
             self.orders.insert((symbol, book), 0);
@@ -106,6 +123,10 @@ impl Desk for Venue {
     }
     fn close(&mut self, slice: &Slice) -> Result<(), Unanswered> {
         self.slices.push(*slice);
+        let held = self.positions.get(&slice.symbol).copied().unwrap_or_default();
+        if slice.qty < MIN && slice.qty.units() != held.abs() {
+            return Err(failed("-4003: too small"));
+        }
         let fate = self.fate();
         match fate {
             Fate::Done | Fate::AnswerLost => self.fill(slice, slice.qty.units()),
@@ -204,6 +225,96 @@ fn without_lots_a_position_is_closed_whole() {
 }
 
 #[test]
+fn nothing_too_small_to_be_closed_is_left() {
+    let lot = Lot { step: milli(1), min: milli(5), max: milli(40) };
+    let next = |held: i64, most: i64| {
+        let held = Held {
+            symbol: name("BTCUSDT"),
+            side: PositionSide::Both,
+            qty: milli(held),
+            mark: Price::from_units(50_000 * SCALE),
+        };
+        slice(&held, &lot, most).qty
+    };
+    // 1,000 USDT at 50,000 are 20 steps.
+    assert_eq!(next(60, MOST), milli(20));
+    assert_eq!(next(25, MOST), milli(20));
+    assert_eq!(next(24, MOST), milli(24), "4 could not be closed");
+    assert_eq!(next(3, MOST), milli(3));
+    assert_eq!(next(44, 10 * MOST), milli(39), "more than the largest lot, and 4 too few");
+    assert_eq!(next(60, 0), milli(5));
+}
+
+#[test]
+fn a_book_that_is_not_told_keeps_nothing_open_and_nothing_is_flat_without_it() {
+    for book in [Book::Orders, Book::Algos] {
+        let mut venue = Venue { silent: vec![book], ..Venue::default() };
+        venue.positions.insert(name("BTCUSDT"), milli(50).units());
+        // Held, configured, and neither.
+        for symbol in ["BTCUSDT", "ETHUSDT", "XRPUSDT"] {
+            venue.orders.insert((name(symbol), book), 1);
+        }
+        let mut executor = executor().knowing(&[name("ETHUSDT")]);
+        for _ in 0..20 {
+            assert_ne!(executor.step(&mut venue, true).at, KillStep::Flat);
+        }
+        assert_eq!(venue.positions[&name("BTCUSDT")], 0);
+        let left: Vec<u32> = venue.orders.values().copied().collect();
+        assert_eq!(left, [0, 0, 1]);
+        venue.silent.clear();
+        run(&mut executor, &mut venue, true);
+        assert!(venue.is_empty());
+    }
+}
+
+#[test]
+fn books_that_were_empty_are_seldom_asked_for_but_always_at_the_end() {
+    let mut venue = Venue::default();
+    venue.positions.insert(name("BTCUSDT"), milli(400).units());
+    let mut executor = executor();
+    for _ in 0..LOOKS_A_BOOK {
+        executor.step(&mut venue, true);
+    }
+    assert_eq!(venue.looks, 2);
+    // Somebody else's, meanwhile.
+    venue.orders.insert((name("ETHUSDT"), Book::Orders), 1);
+    run(&mut executor, &mut venue, true);
+    assert!(venue.is_empty(), "{venue:?}");
+}
+
+#[test]
+fn a_venue_that_wants_to_be_left_alone_is() {
+    let wait = Duration::from_secs(7);
+    let mut venue = Venue { throttle: Some(wait), ..Venue::default() };
+    for symbol in ["BTCUSDT", "ETHUSDT", "XRPUSDT"] {
+        venue.orders.insert((name(symbol), Book::Orders), 1);
+    }
+    let mut executor = executor();
+    let step = executor.step(&mut venue, true);
+    assert_eq!((venue.acts, step.wait), (1, wait));
+    venue.throttle = None;
+    run(&mut executor, &mut venue, true);
+}
+
+#[test]
+fn steps_are_fast_until_they_would_cost_the_address() {
+    let mut venue = Venue::default();
+    venue.orders.insert((name("BTCUSDT"), Book::Orders), 1);
+    let mut executor = executor();
+    let cost = BOOKS_WEIGHT + HELD_WEIGHT;
+    for _ in 0..WEIGHT_AT_ONCE / cost {
+        assert_eq!(executor.step(&mut venue, false).wait, SETTLE);
+    }
+    assert_eq!(executor.step(&mut venue, false).wait, WEIGHT_PAUSE * cost);
+    // One that follows at once has not more to spend.
+    executor.begin();
+    assert_eq!(executor.step(&mut venue, false).wait, WEIGHT_PAUSE * cost);
+    // A minute of steps at that pause, after those at once, with what guard asks for otherwise.
+    let minute = WEIGHT_AT_ONCE + 60_000 / WEIGHT_PAUSE.as_millis() as u32 + 500;
+    assert!(minute <= 2_400, "{minute}");
+}
+
+#[test]
 fn not_flat_in_time_is_stuck_and_goes_on() {
     let mut venue = Venue::default();
     venue.positions.insert(name("BTCUSDT"), milli(5).units());
@@ -258,7 +369,8 @@ proptest! {
             let index = symbols.iter().position(|symbol| *symbol == slice.symbol).expect("known");
             prop_assert_eq!(slice.side.sign(), -signs[index]);
             let value = i128::from(slice.qty.units()) * 50_000;
-            prop_assert!(value <= i128::from(MOST).max(i128::from(milli(2).units()) * 50_000));
+            // What would be left too small goes with the last slice.
+            prop_assert!(value < i128::from(MOST) + i128::from(MIN.units()) * 50_000);
         }
     }
 }
