@@ -122,7 +122,7 @@ mod tests {
         let held = held_of(body).expect("a list");
         assert_eq!(held.len(), 2);
         assert_eq!((held[0].qty.units(), held[0].mark.units()), (-SCALE / 100, 0));
-        assert_eq!((held[1].side, held[1].mark.units()), (PositionSide::Long, 3_000_50_000_000));
+        assert_eq!((held[1].side, held[1].mark.units()), (PositionSide::Long, 300_050_000_000));
         let orders = br#"[{"symbol":"BTCUSDT","type":"OF_TOMORROW","price":{}}]"#;
         let orders = rows("openOrders", orders).expect("a list");
         assert_eq!(symbol("openOrders", &orders[0]).expect("its symbol").as_str(), "BTCUSDT");
