@@ -4,6 +4,7 @@
 //! end empty and positions flat by the venue's own ledger, the latch is on the disk, and the trader
 //! is Killed and stays so.
 
+use std::process::{Child, Command as Program, Stdio};
 use std::time::{Duration, Instant};
 
 use rings::{Ring, control, latch, latest};
@@ -15,7 +16,7 @@ use serde_json::json;
 use crate::chaos::harness::System;
 use crate::chaos::setup::{Database, Setup};
 use crate::ledgers;
-use crate::processes::{signal, text};
+use crate::processes::{binary, signal, text};
 
 /// How it is pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,17 +44,29 @@ fn send(system: &System, kind: CommandKind) {
     sender.send(&Event::Command(command).to_record()).expect("there is room");
 }
 
-fn press(system: &System, way: Way) {
+/// Presses it; the tool goes on beside, until it says that the account is flat.
+fn press(system: &System, way: Way) -> Option<Child> {
     match way {
         Way::Ring => send(system, CommandKind::Kill),
         Way::Tool => {
-            let done = system.shrike(&["kill", "--yes", "--reason", "matrix"]);
-            assert!(done.status.success(), "{}\n{}", text(&done), system.said());
+            let mut tool = Program::new(binary("shrike"));
+            tool.args(["kill", "--yes", "--reason", "matrix", "--instance", system.instance()]);
+            tool.env_remove("DATABASE_URL").stdin(Stdio::null());
+            tool.stdout(Stdio::piped()).stderr(Stdio::piped());
+            return Some(tool.spawn().expect("shrike starts"));
         }
         Way::Signal => signal(system.trader(), "USR1"),
         Way::Latch => std::fs::write(system.latch(), "").expect("a folder for the latch"),
         Way::Guard => signal(system.guard(), "USR1"),
     }
+    None
+}
+
+/// Orders that add risk which reached the venue so far.
+fn opening_orders(system: &System) -> usize {
+    let ledger = system.venue.ledger();
+    let all = ledgers::list(&ledger, "orders").iter();
+    all.filter(|order| order["reduce_only"] == false).count()
 }
 
 fn is_flat(system: &System) -> bool {
@@ -86,15 +99,21 @@ fn verdict(system: &System) -> Option<Verdict> {
 fn kill(system: &mut System, what: &str, way: Way) {
     let mark = system.records().newest();
     let begun = Instant::now();
-    press(system, way);
+    let tool = press(system, way);
     system.reaches(TradingState::Killed);
     let halted = begun.elapsed();
     system.until("flat, as the venue says", is_flat);
     let flat = begun.elapsed();
+    let opened = opening_orders(system);
     system.until("flat, as guard says", |system| {
         system.risk().is_some_and(|risk| risk.kill_step == KillStep::Flat as u64)
     });
     assert!(is_flat(system), "{}\n{}", system.venue.ledger(), system.said());
+    assert_eq!(opening_orders(system), opened, "{}", system.said());
+    if let Some(tool) = tool {
+        let done = tool.wait_with_output().expect("it can be waited for");
+        assert!(done.status.success(), "{}\n{}", text(&done), system.said());
+    }
     system.until("the latch", |system| system.latch().exists());
     opened_nothing_killed(system, mark);
     println!(
@@ -180,13 +199,20 @@ fn while_outcomes_are_unknown() {
         system.until("an unknown outcome", |system| {
             if Instant::now() >= again {
                 // Whatever is told of an order by its answer or by the user stream is lost for a
-                // while; made again until it strikes an order on its way.
+                // while, and the account is told late, so that it is not known at once what became
+                // of them; made again until it strikes an order on its way. Only two answers are
+                // lost: guard counts failed requests, and is not to be the one who presses.
                 let place = json!({ "method": "place" });
-                let lost = json!({ "kind": "swallow_reply", "where": place, "for_ms": 1_500 });
+                let lost = json!({ "kind": "swallow_reply", "where": place, "count": 2,
+                    "for_ms": 1_500 });
                 system.venue.fault(lost);
                 let private = json!({ "route": "private" });
                 let deaf = json!({ "kind": "silence", "where": private, "for_ms": 1_500 });
                 system.venue.fault(deaf);
+                let asked = json!({ "route": "rest", "method": "GET" });
+                let late = json!({ "kind": "delay_reply", "where": asked, "for_ms": 1_500,
+                    "ms": 700 });
+                system.venue.fault(late);
                 again = Instant::now() + Duration::from_secs(3);
             }
             system.status().is_some_and(|status| status.unknown_orders > 0)
