@@ -251,8 +251,12 @@ fn people_can_look_and_act_while_it_trades() {
     let address = std::fs::read_to_string(demo.run_dir().join("metrics.address"));
     let address = address.expect("metrics says where it serves");
     let page = |path: &str| ureq::get(format!("http://{}{path}", address.trim())).call();
-    let metrics = page("/metrics").expect("served").body_mut().read_to_string().expect("text");
-    assert!(metrics.contains("shrike_trading_state{state=\"Armed\"} 1"), "{metrics}");
+    // The page is as old as metrics' last look.
+    let armed = "shrike_trading_state{state=\"Armed\"} 1";
+    crate::processes::until("the page says Armed", || {
+        let mut answer = page("/metrics").expect("served");
+        answer.body_mut().read_to_string().expect("text").contains(armed)
+    });
     let health = page("/health").expect("healthy answers 200");
     assert_eq!(health.status(), 200);
     demo.finish();

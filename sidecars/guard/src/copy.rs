@@ -11,7 +11,7 @@
 //! seen here on both sides. Only symbols of the run are compared. The trader's own account truth in
 //! the journal counts as told: what it found out by asking it knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use schema::{ClientOrderId, Event, ExecType, OrderStatus, SymbolId, SymbolName, Taken, TruthHead};
 
@@ -23,6 +23,8 @@ pub use held::Held;
 pub const STANDS_NS: u64 = 5_000_000_000;
 /// Most fills of one side kept unmatched; beyond, comparing begins anew.
 const UNMATCHED_MAX: usize = 50_000;
+/// Fills and orders remembered that are done with.
+const DONE_MAX: usize = 50_000;
 /// Most orders of ours kept that were sent and not heard of.
 const SENT_MAX: usize = 10_000;
 
@@ -97,9 +99,35 @@ struct Standing {
     text: String,
 }
 
+/// The newest of what is done with: the journal may tell of it again (by the other connection, or
+/// after REST had told it), which opens nothing.
+#[derive(Debug, Default)]
+struct Done {
+    keys: BTreeSet<Key>,
+    order: VecDeque<Key>,
+}
+
+impl Done {
+    fn add(&mut self, key: Key) {
+        if self.keys.insert(key) {
+            self.order.push_back(key);
+        }
+        if self.order.len() > DONE_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+    }
+    fn has(&self, key: &Key) -> bool {
+        self.keys.contains(key)
+    }
+}
+
 /// The orders of one book as the journal tells them.
 #[derive(Debug, Default)]
 struct Book {
+    /// Ended.
+    ended: Done,
     /// Working, and when that was told.
     working: BTreeMap<Key, u64>,
     /// At the venue when comparing began, and not heard of since.
@@ -111,7 +139,8 @@ impl Book {
         self.before.remove(&key);
         if is_over {
             self.working.remove(&key);
-        } else {
+            self.ended.add(key);
+        } else if !self.ended.has(&key) {
             self.working.entry(key).or_insert(at_ns);
         }
     }
@@ -140,6 +169,8 @@ pub struct Comparison {
     venue: BTreeMap<Key, Fill>,
     /// Told by the journal alone so far, and when.
     journal: BTreeMap<Key, (Fill, u64)>,
+    /// Told alike by both.
+    agreed: Done,
     /// Told in two ways.
     unlike: BTreeMap<Key, (Fill, Fill)>,
     orders: Book,
@@ -201,8 +232,11 @@ impl Comparison {
         if base.is_some_and(|base| key.1 <= *base) {
             return;
         }
+        if self.agreed.has(&key) {
+            return;
+        }
         match self.venue.remove(&key) {
-            Some(theirs) if theirs.is_like(&fill) => {}
+            Some(theirs) if theirs.is_like(&fill) => self.agreed.add(key),
             Some(theirs) => drop(self.unlike.insert(key, (fill, theirs))),
             None => drop(self.journal.insert(key, (fill, at_ns))),
         }
@@ -256,7 +290,7 @@ impl Comparison {
                 continue;
             }
             match self.journal.remove(&key) {
-                Some((ours, _)) if ours.is_like(fill) => {}
+                Some((ours, _)) if ours.is_like(fill) => self.agreed.add(key),
                 Some((ours, _)) => drop(self.unlike.insert(key, (ours, *fill))),
                 None => drop(self.venue.insert(key, *fill)),
             }

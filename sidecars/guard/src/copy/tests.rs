@@ -235,3 +235,15 @@ fn a_position_is_compared_with_its_own_moment() {
     all.positions(&[(BTC, 3)], &held, 60 * S, 60 * S);
     assert!(!all.is_different());
 }
+
+#[test]
+fn what_the_journal_tells_again_is_nothing_new() {
+    let mut all = begun();
+    all.heard(&report(1, 11, OrderStatus::Filled), S);
+    all.told(&told(2, 11, &[(11, fill())], &[]), 2 * S);
+    // By the other connection, or after REST had told it: the fill, and the order's beginning.
+    all.heard(&report(1, 11, OrderStatus::Filled), 3 * S);
+    all.heard(&report(1, 0, OrderStatus::New), 3 * S);
+    goes_on(&mut all, 4, 30, &[]);
+    assert!(!all.is_different() && all.differences == 0, "{all:?}");
+}
