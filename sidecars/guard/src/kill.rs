@@ -15,9 +15,9 @@
 //! | asking for a book or for positions | what it held | asks again |
 //! | some of the cancels, answered or not | fewer orders, or as many | cancels what it is told |
 //! | sending a slice, answered or not | the position, or less of it | a slice of what it is told |
-//! | an empty look | nothing, or what the answer missed | looks until [`EMPTY_LOOKS`] agree |
+//! | an empty look | nothing, or what the answer missed | looks until `EMPTY_LOOKS` agree |
 //!
-//! A book that is not told does not keep positions open: after [`UNTOLD_ROUNDS`] it is cancelled
+//! A book that is not told does not keep positions open: after `UNTOLD_ROUNDS` it is cancelled
 //! unseen, for every symbol that is known, and positions are closed. It is not flat before both
 //! books are told.
 
