@@ -156,6 +156,15 @@ pub(crate) fn journal(
     .map_err(|error| refused(instance, Ring::Journal, error))
 }
 
+/// A verdict older than this says nothing any more (the trader's own limit), ns.
+pub(crate) const VERDICT_AGE_MAX_NS: u64 = 3_000_000_000;
+
+/// The newest value of a segment, if there is one.
+pub(crate) fn newest<T: rings::Plain>(instance: &str, ring: Ring) -> Option<T> {
+    let reader = latest::Reader::<T>::open(instance, ring, LAYOUT_HASH).ok()?;
+    reader.load().map(|(_, value)| value)
+}
+
 /// Nanoseconds of the monotonic clock, as the trader stamps them.
 pub(crate) fn mono_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);

@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 
 use guard::kill::Executor;
 use guard::look::Client;
+use rings::Ring;
 use rings::latch::{self, Pressed};
-use rings::{Ring, latest};
-use schema::{
-    Command, CommandKind, CommandResult, KillStep, KillTrigger, LAYOUT_HASH, TradingState, Verdict,
-};
+use schema::{Command, CommandKind, CommandResult, KillStep, KillTrigger, TradingState, Verdict};
 use serde_json::{Value, json};
 
 use crate::act::{Action, Done, is_confirmed, nonce};
@@ -22,7 +20,7 @@ use crate::cli::{KillArgs, UnkillArgs};
 use crate::command::{self, command_of, demand, post, send_command};
 use crate::exit::{Exit, Failure};
 use crate::human;
-use crate::instance::mono_ns;
+use crate::instance::{VERDICT_AGE_MAX_NS, mono_ns, newest};
 use crate::run_place::{Place, load};
 
 mod seen;
@@ -37,8 +35,6 @@ const SILENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 /// How long another sender may hold the control ring.
 const RING_PATIENCE: Duration = Duration::from_millis(500);
-/// A verdict older than this says nothing any more, ns.
-const VERDICT_AGE_MAX_NS: u64 = 3_000_000_000;
 
 fn action(
     place: &Place,
@@ -324,8 +320,7 @@ pub(crate) fn latch_of(path: &Path) -> Result<Option<Pressed>, String> {
 /// Waits until guard no longer says that it is pressed; `not running` if there is none.
 fn wait_for_guard(place: &Place, deadline: Instant) -> Result<&'static str, Failure> {
     loop {
-        let reader = latest::Reader::<Verdict>::open(&place.instance, Ring::Verdict, LAYOUT_HASH);
-        let verdict = reader.ok().and_then(|reader| reader.load()).map(|(_, verdict)| verdict);
+        let verdict = newest::<Verdict>(&place.instance, Ring::Verdict);
         let is_fresh =
             |verdict: &Verdict| mono_ns().saturating_sub(verdict.mono_ns) <= VERDICT_AGE_MAX_NS;
         match verdict.filter(is_fresh) {

@@ -4,14 +4,14 @@
 //! reports its journal still holds. Where that cannot be the whole truth (records overwritten, or
 //! another count than the trader's), it is said with the list.
 
-use rings::{Next, Ring, latest};
-use schema::{LAYOUT_HASH, PortfolioRisk, Price, Qty, SymbolInfo};
+use rings::{Next, Ring};
+use schema::{PortfolioRisk, Price, Qty, SymbolInfo};
 use serde_json::{Value, json};
 
 use crate::cli::{FillsArgs, LookArgs};
 use crate::exit::{Exit, Failure};
 use crate::human;
-use crate::instance::{self, View, is_live, mono_ns, resolve};
+use crate::instance::{self, View, is_live, mono_ns, newest, resolve};
 
 mod book;
 mod fills;
@@ -114,8 +114,7 @@ fn print_dead(instance: &str) {
 
 /// guard's numbers, with their age.
 pub(crate) fn portfolio(instance: &str) -> Option<(PortfolioRisk, u64)> {
-    let reader = latest::Reader::<PortfolioRisk>::open(instance, Ring::Portfolio, LAYOUT_HASH);
-    let (_, risk) = reader.ok()?.load()?;
+    let risk = newest::<PortfolioRisk>(instance, Ring::Portfolio)?;
     Some((risk, mono_ns().saturating_sub(risk.mono_ns)))
 }
 

@@ -206,10 +206,8 @@ pub(crate) fn guard_json(risk: &PortfolioRisk, age_ns: u64) -> Value {
     let amount = |units: i64| units::json(LimitKind::Exposure, units);
     let if_known = |units: i64| if units < 0 { Value::Null } else { amount(units) };
     let bounded = |value: i64| if value == i64::MAX { Value::Null } else { value.into() };
-    let word = |number: u64| u8::try_from(number).ok();
-    let step = word(risk.kill_step).and_then(KillStep::from_u8);
-    let trigger = word(risk.kill_trigger).and_then(KillTrigger::from_u8);
-    let is_killed = step.is_some_and(|step| step != KillStep::None);
+    let step = risk.step();
+    let trigger = risk.trigger().filter(|_| step != KillStep::None);
     json!({
         "age_ns": age_ns, "venue_age_ns": risk.venue_age_ns,
         "reasons": risk.reasons().map(|reason| reason.as_str()).collect::<Vec<_>>(),
@@ -226,8 +224,8 @@ pub(crate) fn guard_json(risk: &PortfolioRisk, age_ns: u64) -> Value {
         "latency_p99_ns": risk.latency_p99_ns, "comparisons": risk.comparisons,
         "differences": risk.differences, "open_orders": risk.open_orders,
         "kill": {
-            "step": step.map(KillStep::as_str),
-            "trigger": trigger.filter(|_| is_killed).map(KillTrigger::as_str),
+            "step": step.as_str(),
+            "trigger": trigger.map(KillTrigger::as_str),
             "halted_ns": risk.kill_halted_ns, "cancelled_ns": risk.kill_cancelled_ns,
             "flat_ns": risk.kill_flat_ns,
         },

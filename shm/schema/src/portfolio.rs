@@ -2,8 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::SYMBOLS_MAX;
 use crate::order::wire_enum;
+use crate::{KillTrigger, SYMBOLS_MAX};
 
 wire_enum!(
     /// Why guard lets no risk be added; the places of a bit set. Numbers are never reused.
@@ -82,8 +82,7 @@ pub struct Verdict {
 impl Verdict {
     /// The reasons, in the order of their numbers.
     pub fn reasons(&self) -> impl Iterator<Item = RiskReason> {
-        let set = self.reasons;
-        RiskReason::ALL.iter().copied().filter(move |reason| set & (1 << *reason as u64) != 0)
+        reasons_of(self.reasons)
     }
 }
 
@@ -198,9 +197,19 @@ pub struct PortfolioRisk {
 impl PortfolioRisk {
     /// The reasons, in the order of their numbers.
     pub fn reasons(&self) -> impl Iterator<Item = RiskReason> {
-        Verdict { reasons: self.reasons, ..Verdict::default() }
-            .reasons()
-            .collect::<Vec<_>>()
-            .into_iter()
+        reasons_of(self.reasons)
     }
+    /// How far the kill switch has come; none for a number that is not known.
+    pub fn step(&self) -> KillStep {
+        let step = u8::try_from(self.kill_step).ok().and_then(KillStep::from_u8);
+        step.unwrap_or(KillStep::None)
+    }
+    /// What pressed it; says something only with a step.
+    pub fn trigger(&self) -> Option<KillTrigger> {
+        u8::try_from(self.kill_trigger).ok().and_then(KillTrigger::from_u8)
+    }
+}
+
+fn reasons_of(set: u64) -> impl Iterator<Item = RiskReason> {
+    RiskReason::ALL.iter().copied().filter(move |reason| set & (1 << *reason as u64) != 0)
 }

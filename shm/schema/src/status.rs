@@ -4,8 +4,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::order::wire_enum;
 use crate::{
-    ACCOUNT_LIMITS, Counters, Gauges, LimitUse, Notional, Price, Qty, Reject, SYMBOL_LIMITS,
-    SymbolName,
+    ACCOUNT_LIMITS, Counters, Gauges, KillTrigger, LimitUse, Notional, Price, Qty, Reject,
+    SYMBOL_LIMITS, StateReason, SymbolName,
 };
 
 /// Symbols one trader follows: enough for a desk's book, small enough for linear searches.
@@ -342,6 +342,15 @@ pub struct Status {
 }
 
 impl Status {
+    /// Everything that keeps the trader from adding risk, in the order of the reasons' numbers.
+    pub fn causes(&self) -> impl Iterator<Item = StateReason> {
+        let set = self.state_causes;
+        StateReason::ALL.iter().copied().filter(move |reason| set & (1 << *reason as u64) != 0)
+    }
+    /// What pressed the kill switch; says something only in state Killed.
+    pub fn trigger(&self) -> Option<KillTrigger> {
+        u8::try_from(self.kill_trigger).ok().and_then(KillTrigger::from_u8)
+    }
     /// Equity as money.
     pub fn equity(&self) -> Notional {
         Notional::from_units(self.equity)

@@ -15,6 +15,7 @@ pub mod portfolio;
 pub mod publish;
 pub mod record;
 pub mod requests;
+mod tls;
 pub mod trader;
 pub mod triggers;
 pub mod var;

@@ -1,21 +1,18 @@
 //! The venue by REST, with guard's own key.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use binance::rest::{RestSigner, parse_error, parse_server_time};
 use binance::sign::{Ed25519Key, HmacKey, Signer};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
 use crate::clock::wall_ns;
 use crate::config::{Config, KeyType, Keys, Venue};
 use crate::look::Unanswered;
+use crate::tls;
 
 /// Longest reply accepted.
 const REPLY_BYTES_MAX: u64 = 16 << 20;
@@ -149,11 +146,7 @@ enum Reply {
 /// If a certificate cannot be used.
 pub fn agent(venue: &Venue) -> anyhow::Result<Agent> {
     let timeout = Duration::from_millis(venue.rest_timeout_ms);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = TlsConfig::builder()
-        .root_certs(roots(venue.ca_file.as_deref())?)
-        .unversioned_rustls_crypto_provider(provider)
-        .build();
+    let tls = tls::config(venue.ca_file.as_deref()).context("venue.ca_file")?;
     Ok(Agent::config_builder()
         .tls_config(tls)
         .timeout_global(Some(timeout))
@@ -165,17 +158,6 @@ pub fn agent(venue: &Venue) -> anyhow::Result<Agent> {
         .user_agent(concat!("shrike-guard/", env!("CARGO_PKG_VERSION")))
         .build()
         .new_agent())
-}
-
-fn roots(ca_file: Option<&Path>) -> anyhow::Result<RootCerts> {
-    let Some(path) = ca_file else { return Ok(RootCerts::WebPki) };
-    let read = || -> Result<Vec<_>, rustls_pki_types::pem::Error> {
-        CertificateDer::pem_file_iter(path)?.collect()
-    };
-    let all = read().with_context(|| format!("cannot use {} (venue.ca_file)", path.display()))?;
-    ensure!(!all.is_empty(), "{} (venue.ca_file) holds no certificate", path.display());
-    let all = all.iter().map(|one| Certificate::from_der(one.as_ref()).to_owned());
-    Ok(all.collect::<Vec<_>>().into())
 }
 
 fn signer(keys: &Keys, recv_window_ms: u32) -> anyhow::Result<RestSigner> {

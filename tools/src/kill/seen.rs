@@ -48,8 +48,7 @@ impl Seen {
     }
 
     fn guard_step(&self) -> KillStep {
-        let number = self.guard.and_then(|risk| u8::try_from(risk.kill_step).ok());
-        number.and_then(KillStep::from_u8).unwrap_or(KillStep::None)
+        self.guard.map_or(KillStep::None, |risk| risk.step())
     }
 
     /// Whether somebody carries it out.

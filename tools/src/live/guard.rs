@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use rings::{Ring, latest};
 use schema::{KillStep, LAYOUT_HASH, PortfolioRisk, Verdict};
 
+use crate::instance::VERDICT_AGE_MAX_NS;
+
 /// Publications kept: ten minutes of one a second.
 const KEPT: usize = 600;
-/// A verdict older than this is none (the trader's own limit), ns.
-const VERDICT_AGE_MAX_NS: u64 = 3_000_000_000;
 
 /// guard as seen from outside.
 #[derive(Debug, Default)]
@@ -45,8 +45,7 @@ impl Guarded {
 
     /// How far the kill switch has come.
     pub(crate) fn kill_step(&self) -> KillStep {
-        let number = self.risk.map_or(0, |risk| risk.kill_step);
-        u8::try_from(number).ok().and_then(KillStep::from_u8).unwrap_or(KillStep::None)
+        self.risk.map_or(KillStep::None, |risk| risk.step())
     }
 
     /// The verdict, unless it is too old to count.

@@ -5,12 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rings::{Ring, latest};
 use rustix::process::{Pid, Signal, kill_process};
-use schema::{
-    CommandKind, CommandResult, Counter, LAYOUT_HASH, PortfolioRisk, StateReason, SymbolId,
-    TradingState,
-};
+use schema::{CommandKind, CommandResult, Counter, StateReason, SymbolId, TradingState};
 use serde::{Deserialize, Serialize};
 
 use super::order::{Desk, Trader};
@@ -19,6 +15,7 @@ use super::store::Store;
 use crate::command;
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, View};
+use crate::orders::portfolio;
 
 /// Time between two looks.
 const POLL: Duration = Duration::from_millis(20);
@@ -89,10 +86,7 @@ impl<'a> Live<'a> {
 
     /// The account's equity as guard sees it at the venue, if it looked just now.
     pub(crate) fn venue_equity(&self) -> Option<i64> {
-        let name = &self.settings.instance;
-        let reader = latest::Reader::<PortfolioRisk>::open(name, Ring::Portfolio, LAYOUT_HASH);
-        let (_, risk) = reader.ok()?.load()?;
-        let age = instance::mono_ns().saturating_sub(risk.mono_ns);
+        let (risk, age) = portfolio(&self.settings.instance)?;
         (age < FRESH_NS && risk.venue_age_ns < FRESH_NS && risk.equity > 0).then_some(risk.equity)
     }
 }

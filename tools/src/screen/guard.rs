@@ -130,8 +130,7 @@ pub(super) fn kill(area: Rect, buffer: &mut Buffer, guarded: &Guarded) {
     block.render(area, buffer);
     let Some(risk) = &guarded.risk else { return };
     let step = guarded.kill_step();
-    let trigger = u8::try_from(risk.kill_trigger).ok().and_then(KillTrigger::from_u8);
-    let trigger = trigger.map_or("?", KillTrigger::as_str);
+    let trigger = risk.trigger().map_or("?", KillTrigger::as_str);
     let time = human::time_of_day(risk.kill_wall_ns);
     let time = if inner.width < 36 { "" } else { &time };
     let mut lines = vec![Line::from(vec![

@@ -218,7 +218,7 @@ fn heartbeat(live: &Live, frame: &TopFrame) -> Heartbeat {
 fn draw_alerts(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
     let [first, second] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let mut spans = vec![Span::styled(" causes ", DIM)];
-    let causes = causes(live);
+    let causes: Vec<&str> = live.status.causes().map(StateReason::as_str).collect();
     if causes.is_empty() {
         spans.push(Span::styled("none", GOOD));
     } else {
@@ -240,13 +240,6 @@ fn draw_alerts(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame) {
         spans.push(Span::styled(format!("  {unheard} reached nobody"), BAD));
     }
     Line::from(spans).render(second, buffer);
-}
-
-/// Everything that keeps the trader from adding risk.
-fn causes(live: &Live) -> Vec<&'static str> {
-    let set = live.status.state_causes;
-    let is_on = |reason: &&StateReason| set & (1 << **reason as u64) != 0;
-    StateReason::ALL.iter().filter(is_on).map(|reason| reason.as_str()).collect()
 }
 
 fn draw_foot(area: Rect, buffer: &mut Buffer, live: &Live, frame: &TopFrame, size: usize) {

@@ -5,18 +5,15 @@ use std::fmt::Write;
 use std::path::Path;
 
 use rings::latch::Pressed;
-use rings::{Process, Ring, latest};
-use schema::{KillStep, KillTrigger, LAYOUT_HASH, RunInfo, StateReason, Status, Verdict};
+use rings::{Process, Ring};
+use schema::{KillStep, KillTrigger, RunInfo, StateReason, Status, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::human;
-use crate::instance::mono_ns;
+use crate::instance::{VERDICT_AGE_MAX_NS, mono_ns, newest};
 use crate::kill::{latch_of, pressed_json, who};
 use crate::orders::portfolio;
 use crate::risk::guard_json;
-
-/// A verdict older than this says nothing any more (the trader's own limit), ns.
-const VERDICT_AGE_MAX_NS: u64 = 3_000_000_000;
 
 /// What is not in the status segment.
 #[derive(Debug, Default)]
@@ -28,18 +25,11 @@ pub(super) struct Control {
     processes: Vec<Process>,
 }
 
-/// What keeps the trader from adding risk, in the order of the reasons' numbers.
-pub(super) fn causes(status: &Status) -> Vec<StateReason> {
-    let is_on = |reason: &&StateReason| status.state_causes & (1 << **reason as u64) != 0;
-    StateReason::ALL.iter().filter(is_on).copied().collect()
-}
-
 impl Control {
     /// Looks at the latch, guard's segments and the processes' locks.
     pub(super) fn look(instance: &str, info: &RunInfo) -> Self {
         let path = info.latch.as_str();
-        let reader = latest::Reader::<Verdict>::open(instance, Ring::Verdict, LAYOUT_HASH);
-        let verdict = reader.ok().and_then(|reader| reader.load()).map(|(_, verdict)| verdict);
+        let verdict = newest::<Verdict>(instance, Ring::Verdict);
         Self {
             latch: (!path.is_empty()).then(|| latch_of(Path::new(path))),
             verdict: verdict.map(|verdict| (verdict, mono_ns().saturating_sub(verdict.mono_ns))),
@@ -50,12 +40,11 @@ impl Control {
 
     /// For people.
     pub(super) fn write(&self, out: &mut String, status: &Status) -> std::fmt::Result {
-        let causes: Vec<&str> = causes(status).iter().map(|cause| cause.as_str()).collect();
+        let causes: Vec<&str> = status.causes().map(StateReason::as_str).collect();
         let causes = if causes.is_empty() { "none".to_owned() } else { causes.join(", ") };
         writeln!(out, "causes    {causes}")?;
         writeln!(out, "limits    version {}", status.limits_version)?;
-        let step = self.risk.and_then(|(risk, _)| u8::try_from(risk.kill_step).ok());
-        let step = step.and_then(KillStep::from_u8).filter(|step| *step != KillStep::None);
+        let step = self.risk.map(|(risk, _)| risk.step()).filter(|step| *step != KillStep::None);
         let step = step.map_or_else(String::new, |step| format!(", guard: {step}"));
         match &self.latch {
             None => writeln!(out, "kill      the segment does not tell where the latch is")?,
@@ -92,14 +81,14 @@ impl Control {
 
     /// For programs.
     pub(super) fn to_json(&self, status: &Status) -> Map<String, Value> {
-        let causes: Vec<&str> = causes(status).iter().map(|cause| cause.as_str()).collect();
+        let causes: Vec<&str> = status.causes().map(StateReason::as_str).collect();
         let (pressed, error) = match &self.latch {
             Some(Ok(pressed)) => (pressed.as_ref(), None),
             Some(Err(error)) => (None, Some(error.clone())),
             None => (None, Some("the segment does not tell where the latch is".to_owned())),
         };
         let is_known = error.is_none();
-        let trigger = u8::try_from(status.kill_trigger).ok().and_then(KillTrigger::from_u8);
+        let trigger = status.trigger();
         let is_killed = status.trading_state == schema::TradingState::Killed as u64;
         let verdict = self.verdict.map(|(verdict, age)| {
             json!({
@@ -140,7 +129,10 @@ mod tests {
     fn every_cause_is_named() {
         let bits = 1 << StateReason::Kill as u64 | 1 << StateReason::StaleFeed as u64;
         let status = Status { state_causes: bits, limits_version: 3, ..Status::default() };
-        assert_eq!(causes(&status), [StateReason::StaleFeed, StateReason::Kill]);
+        assert_eq!(
+            status.causes().collect::<Vec<_>>(),
+            [StateReason::StaleFeed, StateReason::Kill]
+        );
         let process = |name: &str, build: &str| Process {
             name: name.to_owned(),
             pid: 7,

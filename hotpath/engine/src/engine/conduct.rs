@@ -3,7 +3,6 @@
 use schema::{MonoNs, NewOrder, Notional, Price, Reject, Side, StateReason, SymbolId};
 
 use super::Engine;
-use crate::input::Now;
 use crate::risk::{Conduct, MarkWindow, Window, is_drawn_down};
 
 /// Parts of the window of orders alike.
@@ -107,8 +106,7 @@ impl Engine {
     }
 
     /// Follows the highest equity, and finds the fall from it that stops all but reducing.
-    pub(super) fn watch_drawdown(&mut self, now: Now) {
-        let equity = self.exposure(now).equity;
+    pub(super) fn watch_drawdown(&mut self, equity: Notional) {
         let peak = self.peak_equity.map_or(equity, |peak| peak.max(equity));
         self.peak_equity = Some(peak);
         if is_drawn_down(peak, equity, self.config.limits.drawdown_ppm_max) {

@@ -58,10 +58,7 @@ impl Engine {
 
     /// Whether guard's newest word, young enough to count, is that the switch is pressed.
     pub(super) fn is_killed_by_guard(&self, now: Now) -> bool {
-        let max_ns = self.config.timing.verdict_age_ns_max;
-        self.verdict.is_some_and(|verdict| {
-            verdict.killed != 0 && now.mono.since(MonoNs(verdict.mono_ns)) <= max_ns
-        })
+        self.fresh_verdict(now).is_some_and(|verdict| verdict.killed != 0)
     }
 
     /// While the switch is pressed, whatever is found at the venue is ended, however late it is

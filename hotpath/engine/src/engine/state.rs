@@ -2,7 +2,7 @@
 
 use schema::{
     Counter, Event, Link, MonoNs, Notional, StateChange, StateReason, SymbolId, TradingState,
-    WallNs,
+    Verdict, WallNs,
 };
 
 use super::Engine;
@@ -172,8 +172,8 @@ impl Engine {
     /// Begins and ends days, and finds the loss that ends one.
     pub(super) fn watch_loss(&mut self, now: Now) {
         let Some(start) = self.day_equity else { return };
-        self.watch_drawdown(now);
         let equity = self.exposure(now).equity;
+        self.watch_drawdown(equity);
         let day = utc_day(now.wall);
         if day > self.day {
             self.day = day;
@@ -185,6 +185,13 @@ impl Engine {
         if loss >= self.config.limits.daily_loss_max {
             self.causes.raise(StateReason::LossLimit);
         }
+    }
+
+    /// guard's newest word, if it is young enough to count.
+    #[inline]
+    pub(super) fn fresh_verdict(&self, now: Now) -> Option<Verdict> {
+        let max_ns = self.config.timing.verdict_age_ns_max;
+        self.verdict.filter(|verdict| now.mono.since(MonoNs(verdict.mono_ns)) <= max_ns)
     }
 
     /// Whether both links that bring prices stand.
@@ -211,11 +218,7 @@ impl Engine {
         self.causes.set(StateReason::RateLimited, now.mono < self.orders_banned_until);
         let is_truth_old = |at: MonoNs| now.mono.since(at) > self.config.timing.truth_age_ns_max;
         self.causes.set(StateReason::Unreconciled, self.truth_at.is_some_and(is_truth_old));
-        let is_verdict_fine = self.verdict.is_some_and(|verdict| {
-            verdict.may_add_risk == 1
-                && now.mono.0.saturating_sub(verdict.mono_ns)
-                    <= self.config.timing.verdict_age_ns_max
-        });
+        let is_verdict_fine = self.fresh_verdict(now).is_some_and(|v| v.may_add_risk == 1);
         self.causes.set(StateReason::BuildMismatch, !self.are_builds_one);
         self.causes.set(StateReason::Verdict, self.config.require_verdict && !is_verdict_fine);
         let level = if self.causes.has(StateReason::JournalPressure) {

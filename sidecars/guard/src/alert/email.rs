@@ -11,7 +11,8 @@ use lettre::{Message, SmtpTransport, Transport as _};
 
 use super::SecretFile;
 use super::channel::{AlertChannel, EmailTls};
-use super::http::{SendError, certificates};
+use super::http::SendError;
+use crate::tls::certificates;
 
 /// One mail server and its receivers.
 #[derive(Debug)]

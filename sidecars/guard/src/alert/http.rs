@@ -2,14 +2,9 @@
 
 use core::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Longest answer looked at: only what Telegram says about waiting is read.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
@@ -45,21 +40,8 @@ impl Http {
     /// # Errors
     /// If `ca_file` cannot be used.
     pub(super) fn new(ca_file: Option<&Path>, timeout: Duration) -> anyhow::Result<Self> {
-        let roots = match ca_file {
-            None => RootCerts::WebPki,
-            Some(path) => certificates(path)?
-                .iter()
-                .map(|der| Certificate::from_der(der.as_ref()).to_owned())
-                .collect::<Vec<_>>()
-                .into(),
-        };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(roots)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
         let agent = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(crate::tls::config(ca_file)?)
             .timeout_global(Some(timeout))
             .timeout_connect(Some(timeout / 2))
             .http_status_as_error(false)
@@ -119,16 +101,4 @@ fn plain(error: &ureq::Error) -> String {
         ureq::Error::BadUri(_) => "its address is none".to_owned(),
         _ => "the request failed".to_owned(),
     }
-}
-
-/// The certificates in a PEM file.
-///
-/// # Errors
-/// If it cannot be read or holds none.
-pub(super) fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("cannot read certificates from {}", path.display()))?;
-    anyhow::ensure!(!found.is_empty(), "{} holds no certificate", path.display());
-    Ok(found)
 }

@@ -209,8 +209,8 @@ fn figures(reason: RiskReason, risk: &PortfolioRisk) -> String {
 
 /// How far the kill switch is.
 fn killed(risk: &PortfolioRisk) -> String {
-    let step = named(KillStep::ALL, risk.kill_step, KillStep::as_str);
-    let trigger = named(KillTrigger::ALL, risk.kill_trigger, KillTrigger::as_str);
+    let step = risk.step();
+    let trigger = risk.trigger().map_or("unknown", KillTrigger::as_str);
     format!(
         "Pressed by {trigger}, step {step}: {} open orders, gross exposure {}, equity {}.",
         risk.open_orders,
@@ -219,13 +219,9 @@ fn killed(risk: &PortfolioRisk) -> String {
     )
 }
 
-fn named<T: Copy>(all: &[T], number: u64, name: fn(T) -> &'static str) -> &'static str {
-    usize::try_from(number).ok().and_then(|at| all.get(at)).map_or("unknown", |one| name(*one))
-}
-
 /// Every alert that the numbers decide, and whether it is on.
 pub(super) fn of_risk(risk: &PortfolioRisk) -> impl Iterator<Item = (Alert, bool)> + '_ {
-    let stuck = risk.kill_step == KillStep::Stuck as u64;
+    let stuck = risk.step() == KillStep::Stuck;
     let reasons = RiskReason::ALL.iter().map(move |reason| {
         let is_on = risk.reasons & (1 << *reason as u64) != 0;
         let is_on = is_on || *reason == RiskReason::Killed && risk.kill_step != 0;

@@ -138,7 +138,7 @@ impl Watch {
         }
         self.publisher.publish(verdict, risk);
         if is_news {
-            self.say(&verdict, risk.kill_step);
+            self.say(&verdict, risk.step());
         }
         self.published = Some((now_ns, verdict, risk.kill_step));
         // Before the first answer nobody is told that there is none yet.
@@ -148,9 +148,8 @@ impl Watch {
         }
     }
 
-    fn say(&self, verdict: &Verdict, step: u64) {
+    fn say(&self, verdict: &Verdict, step: KillStep) {
         let names: Vec<&str> = verdict.reasons().map(RiskReason::as_str).collect();
-        let step = u8::try_from(step).ok().and_then(KillStep::from_u8).unwrap_or(KillStep::None);
         match (verdict.killed, names.as_slice()) {
             (0, []) => log::info!("risk may be added"),
             (0, names) => log::warn!("no risk may be added: {}", names.join(", ")),

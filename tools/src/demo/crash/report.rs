@@ -166,12 +166,11 @@ impl Report {
             let (to, reason) = (change.to, change.reason);
             writeln!(out, "  trader           {at}  {to} ({reason}), {before} before the trigger")?;
         }
-        let trigger = u8::try_from(first.kill_trigger).ok().and_then(KillTrigger::from_u8);
         writeln!(
             out,
             "  trigger          {}  {}: equity {}, {} below its highest",
             human::time_of_day(from),
-            trigger.map_or("?", KillTrigger::as_str),
+            first.trigger().map_or("?", KillTrigger::as_str),
             human::money(first.equity),
             percent(first.drawdown_ppm),
         )?;
