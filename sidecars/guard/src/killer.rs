@@ -168,12 +168,11 @@ impl Carrier {
     fn carry_out(&mut self, desk: &mut impl Desk, press: u64, pressed_ns: u64) {
         self.executor.begin();
         let before_ns = mono_ns().saturating_sub(pressed_ns);
-        let mut best = None;
-        let mut moved = Instant::now();
+        let mut patience = Patience::new(self.patience, Instant::now());
         let mut was_acting = false;
         loop {
             let trader = lock(&self.shared).trader;
-            let may_act = !trader.is_fresh || moved.elapsed() >= self.patience;
+            let may_act = !trader.is_fresh || patience.is_over(Instant::now());
             if may_act != was_acting {
                 let why = if trader.is_fresh { "no progress" } else { "no heartbeat" };
                 match may_act {
@@ -184,12 +183,7 @@ impl Carrier {
             }
             let step = self.executor.step(desk, may_act);
             let wait = step.wait.max(pause(may_act, step.at));
-            let left = left(&step);
-            let is_less = best.is_none_or(|best| left < best) || left == (0, 0);
-            if step.errors.is_empty() && is_less {
-                best = Some(left);
-                moved = Instant::now();
-            }
+            patience.looked(step.errors.is_empty().then(|| left(&step)), Instant::now());
             self.say(&step);
             let (cancelled, flat) = self.executor.times();
             let since = |time: Option<Duration>| time.map_or(0, |time| ns(time) + before_ns);
@@ -220,6 +214,42 @@ impl Carrier {
     }
 }
 
+/// What a look shows to be left to do, so that less is progress: books with orders, then money held.
+type Left = (usize, i128);
+
+/// How long a living trader is left to close by itself.
+#[derive(Debug)]
+struct Patience {
+    whole: Duration,
+    /// Least that was left so far.
+    best: Option<Left>,
+    /// When that was seen.
+    moved: Instant,
+    /// The last look showed nothing: there is no progress to wait for.
+    is_clear: bool,
+}
+
+impl Patience {
+    const fn new(whole: Duration, now: Instant) -> Self {
+        Self { whole, best: None, moved: now, is_clear: false }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        !self.is_clear && now.duration_since(self.moved) >= self.whole
+    }
+
+    /// A look, with what is left; `None` if the venue did not tell.
+    fn looked(&mut self, left: Option<Left>, now: Instant) {
+        let is_less = left.is_some_and(|left| self.best.is_none_or(|best| left < best));
+        // Whatever comes after a look that showed nothing has the whole patience.
+        if is_less || self.is_clear {
+            self.best = left;
+            self.moved = now;
+        }
+        self.is_clear = left == Some((0, 0));
+    }
+}
+
 /// The shortest pause after a step.
 fn pause(may_act: bool, at: KillStep) -> Duration {
     match at {
@@ -229,8 +259,7 @@ fn pause(may_act: bool, at: KillStep) -> Duration {
     }
 }
 
-/// What is left to do, so that less is progress: books with orders, then money held.
-fn left(step: &Step) -> (usize, i128) {
+fn left(step: &Step) -> Left {
     let value = |qty: i64, mark: i64| (i128::from(qty) * i128::from(mark)).abs();
     let held = step.held.iter().map(|held| value(held.qty.units(), held.mark.units()));
     (step.open.len(), held.sum())
@@ -238,4 +267,32 @@ fn left(step: &Step) -> (usize, i128) {
 
 fn ns(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn patience_ends_without_progress_and_waits_for_none_when_nothing_is_left() {
+        let start = Instant::now();
+        let at = |seconds: u32| start + SECOND * seconds;
+        let mut patience = Patience::new(3 * SECOND, start);
+        assert!(!patience.is_over(at(2)) && patience.is_over(at(3)));
+        patience.looked(Some((2, 100)), at(2));
+        patience.looked(Some((2, 100)), at(4));
+        assert!(patience.is_over(at(5)), "the same again is no progress");
+        patience.looked(Some((0, 50)), at(5));
+        patience.looked(None, at(7));
+        assert!(!patience.is_over(at(7)) && patience.is_over(at(8)), "nor is no answer");
+        patience.looked(Some((0, 0)), at(8));
+        assert!(!patience.is_over(at(100)));
+        patience.looked(Some((1, 0)), at(100));
+        assert!(!patience.is_over(at(102)) && patience.is_over(at(103)), "what came later");
+        patience.looked(Some((0, 0)), at(103));
+        patience.looked(None, at(200));
+        assert!(!patience.is_over(at(202)) && patience.is_over(at(203)), "no word after it");
+    }
 }

@@ -5,7 +5,7 @@
 //! fills and orders, so that a slow answer of one does not age the other.
 //!
 //! Weight of all this, of 2,400 a minute and address that the trader draws from too (PROTOCOL 4.1):
-//! account and positions 10 a second, fills and orders of a symbol 7 a comparison whose period
+//! account and positions 10 a second (twice in a second that shows a fall), fills and orders of a symbol 7 a comparison whose period
 //! grows with the symbols, all orders of the account 80 a minute, marks 60: about 1,000.
 
 mod rest;
@@ -32,6 +32,8 @@ const ALL_ORDERS_EVERY: Duration = Duration::from_secs(60);
 /// Shortest time between two comparisons, and what each symbol adds to it beyond one.
 const COPY_EVERY: Duration = Duration::from_millis(2_000);
 const COPY_EVERY_A_SYMBOL: Duration = Duration::from_millis(1_500);
+/// Time between two questions for the account of which the first one shows a fall.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Pause of a thread between two looks at whether it should end.
 const NAP: Duration = Duration::from_millis(20);
 /// Candles asked for: a day of minutes.
@@ -176,10 +178,14 @@ impl<A: Ask> Asker<A> {
         let _ = self.news.send(news);
     }
 
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Sleeps until then and until the venue wants to be asked; `false` at the end.
     fn wait_until(&self, then: Instant) -> bool {
         let then = then.max(self.held_until);
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.is_over() {
             let now = Instant::now();
             if now >= then {
                 return true;
@@ -190,7 +196,8 @@ impl<A: Ask> Asker<A> {
     }
 }
 
-/// Starts the thread that asks for account, marks and candles every `every`.
+/// Starts the thread that asks for account, marks and candles every `every`; and once more at once
+/// when `is_suspected` is set, because a fall is one when two answers show it.
 ///
 /// # Errors
 /// If the thread cannot be started; so for both.
@@ -200,6 +207,7 @@ pub fn account(
     every: Duration,
     news: Sender<News>,
     stop: Arc<AtomicBool>,
+    is_suspected: Arc<AtomicBool>,
 ) -> std::io::Result<()> {
     let held_until = Instant::now();
     let mut asker = Asker { venue, news, stop, held_until, failing: BTreeSet::new() };
@@ -237,7 +245,14 @@ pub fn account(
                     }
                 }
             }
-            if !asker.wait_until(begun + every) {
+            let mut then = begun + AGAIN_AFTER.min(every);
+            while asker.wait_until(then) && !is_suspected.swap(false, Ordering::Relaxed) {
+                if then >= begun + every {
+                    break;
+                }
+                then = (then + NAP).min(begun + every);
+            }
+            if asker.is_over() {
                 return;
             }
         }
@@ -325,5 +340,58 @@ impl<A: Ask> Copier<A> {
         let algos = self.asker.ask("all conditional orders", |venue| venue.algos(None))?;
         let others = orders.iter().chain(&algos);
         Some(others.filter(|order| !self.symbols.contains(&order.symbol)).count() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Answers that there is nothing.
+    struct Nothing;
+
+    impl Ask for Nothing {
+        fn account(&mut self) -> Result<Account, Unanswered> {
+            Ok(Account::default())
+        }
+        fn marks(&mut self) -> Result<Vec<(SymbolName, i64)>, Unanswered> {
+            Ok(Vec::new())
+        }
+        fn candles(&mut self, _: SymbolName) -> Result<Vec<(i64, i64)>, Unanswered> {
+            Ok(Vec::new())
+        }
+        fn fills(&mut self, _: SymbolName, _: Option<i64>) -> Result<Vec<(i64, Fill)>, Unanswered> {
+            Ok(Vec::new())
+        }
+        fn orders(&mut self, _: Option<SymbolName>) -> Result<Vec<OpenOrder>, Unanswered> {
+            Ok(Vec::new())
+        }
+        fn algos(&mut self, _: Option<SymbolName>) -> Result<Vec<OpenOrder>, Unanswered> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn a_suspected_fall_is_looked_at_again_at_once() {
+        let (news_in, news) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_suspected = Arc::new(AtomicBool::new(false));
+        let (over, again) = (Arc::clone(&stop), Arc::clone(&is_suspected));
+        let hour = Duration::from_secs(3_600);
+        account(Nothing, Vec::new(), hour, news_in, over, again).expect("a thread");
+        let next_account = || loop {
+            let news = news.recv_timeout(Duration::from_secs(30)).expect("an account");
+            if let News::Account { asked_ns, .. } = news {
+                return asked_ns;
+            }
+        };
+        let first_ns = next_account();
+        is_suspected.store(true, Ordering::Relaxed);
+        let second_ns = next_account();
+        assert!(second_ns - first_ns >= AGAIN_AFTER.as_nanos() as u64);
+        assert!(!is_suspected.load(Ordering::Relaxed), "once, not from then on");
+        stop.store(true, Ordering::Relaxed);
     }
 }

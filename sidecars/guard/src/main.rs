@@ -124,12 +124,16 @@ fn run(config: Config) -> Result<(), Failure> {
     let every = Duration::from_millis(config.guard.interval_ms);
     let venue = || Client::new(&config).map_err(settings);
     let (symbols, stopping) = (config.symbols.clone(), Arc::clone(&stop));
-    look::account(venue()?, symbols.clone(), every, news_in.clone(), stopping).map_err(thread)?;
+    let is_suspected = Arc::new(AtomicBool::new(false));
+    let again = Arc::clone(&is_suspected);
+    look::account(venue()?, symbols.clone(), every, news_in.clone(), stopping, again)
+        .map_err(thread)?;
     let is_killed = Arc::new(AtomicBool::new(false));
     let slower = Arc::clone(&is_killed);
     look::copy(venue()?, symbols, news_in, Arc::clone(&stop), slower).map_err(thread)?;
     let killer = Killer::start(&config, venue()?).map_err(thread)?;
-    let parts = Parts { publisher, alerts, news, records, signal, is_killed, killer, record };
+    let parts =
+        Parts { publisher, alerts, news, records, signal, is_suspected, is_killed, killer, record };
     let mut watch = Watch::new(config, parts).map_err(software)?;
     // Not under systemd there is nobody to notify, which is no error.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -84,6 +84,13 @@ pub fn reasons(
     all.iter().filter(|(_, is_on)| *is_on).fold(0, |bits, (reason, _)| bits | 1 << *reason as u64)
 }
 
+/// Whether the newest answer, its equity and margin ratio in ppm, would press the kill switch if the
+/// next one confirmed it.
+pub fn is_suspected(peak: i64, (equity, margin_ppm): (i64, i64), thresholds: &Thresholds) -> bool {
+    is_fall_above(peak, equity, thresholds.drawdown_kill_ppm)
+        || margin_ppm > thresholds.margin_ratio_kill_ppm
+}
+
 /// What presses the kill switch, and why, in words with the figures; the first that does.
 pub fn trigger(
     risk: &PortfolioRisk,
@@ -231,6 +238,13 @@ mod tests {
         change(&mut risk, &mut facts);
         let pressed = trigger(&risk, &facts, &thresholds()).map(|(trigger, _)| trigger);
         assert_eq!(pressed, expected);
+    }
+
+    #[test]
+    fn what_would_press_is_suspected_at_the_same_threshold() {
+        let is = |equity, margin| is_suspected(1_000, (equity, margin), &thresholds());
+        assert!(!is(900, 800_000));
+        assert!(is(899, 800_000) && is(900, 800_001));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
@@ -71,6 +71,7 @@ pub struct Watch {
     news: Receiver<News>,
     records: Sender<Record>,
     signal: Arc<AtomicBool>,
+    is_suspected: Arc<AtomicBool>,
     is_killed: Arc<AtomicBool>,
     killer: Killer,
     trader: Trader,
@@ -108,6 +109,8 @@ pub struct Parts {
     pub records: Sender<Record>,
     /// Set by a signal that presses the switch.
     pub signal: Arc<AtomicBool>,
+    /// Told to the thread that asks for the account: one more answer is wanted at once.
+    pub is_suspected: Arc<AtomicBool>,
     /// Told to the threads that ask: the switch is pressed.
     pub is_killed: Arc<AtomicBool>,
     /// Carries the switch out.
@@ -135,6 +138,7 @@ impl Watch {
             news: parts.news,
             records: parts.records,
             signal: parts.signal,
+            is_suspected: parts.is_suspected,
             is_killed: parts.is_killed,
             killer: parts.killer,
             known: Known::default(),
@@ -253,6 +257,11 @@ impl Watch {
             self.comparison.positions(&told, &self.held, asked_ns, answered_ns);
         }
         self.known.margin_before = self.known.account.as_ref().map_or(0, margin_ratio_ppm);
+        let newest = (self.equity.now().unwrap_or(0), margin_ratio_ppm(&account));
+        let thresholds = &self.config.guard.thresholds;
+        if self.switch.is_none() && triggers::is_suspected(self.equity.peak(), newest, thresholds) {
+            self.is_suspected.store(true, Ordering::Relaxed);
+        }
         self.known.account = Some(account);
         self.known.answered_ns = answered_ns;
         self.save(wall);
