@@ -87,6 +87,18 @@ impl Clock {
     }
 }
 
+/// Cycles as nanoseconds.
+pub fn ns(cycles: u64, tsc_hz: u64) -> u64 {
+    let ns = u128::from(cycles) * 1_000_000_000 / u128::from(tsc_hz.max(1));
+    u64::try_from(ns).unwrap_or(u64::MAX)
+}
+
+/// Nanoseconds as cycles.
+pub fn cycles(ns: u64, tsc_hz: u64) -> u64 {
+    let cycles = u128::from(ns) * u128::from(tsc_hz) / 1_000_000_000;
+    u64::try_from(cycles).unwrap_or(u64::MAX)
+}
+
 /// Measures the rate of [`stamp`] against the monotonic clock; takes about 60 ms.
 ///
 /// The middle of three measurements, so that one preemption between two reads does not matter.
@@ -114,6 +126,12 @@ mod tests {
         let rate = calibrate();
         assert!(stamp() > before);
         assert!((100_000_000..20_000_000_000).contains(&rate), "rate {rate} Hz");
+    }
+
+    #[test]
+    fn cycles_are_nanoseconds_at_their_rate() {
+        assert_eq!((ns(5_000, 2_500_000_000), cycles(2_000, 2_500_000_000)), (2_000, 5_000));
+        assert_eq!((ns(u64::MAX, 1), cycles(u64::MAX, u64::MAX)), (u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -116,7 +116,8 @@ pub struct Turn {
     status_at: MonoNs,
     turns: u64,
     ticks: u64,
-    turn_max_ns: u64,
+    turn_max_cycles: u64,
+    turn_budget_cycles: u64,
     turns_over_budget: u64,
     watch_at: MonoNs,
     session: Session,
@@ -133,6 +134,7 @@ impl Turn {
         let mut clock = tsc::Clock::default();
         let now = clock.now();
         parts.desk.allow_rest();
+        let turn_budget_cycles = tsc::cycles(parts.turn_budget_ns, parts.tsc_hz);
         Self {
             depth: DepthBuf::new(),
             status: Box::default(),
@@ -144,7 +146,8 @@ impl Turn {
             status_at: now.mono,
             turns: 0,
             ticks: 0,
-            turn_max_ns: 0,
+            turn_max_cycles: 0,
+            turn_budget_cycles,
             turns_over_budget: 0,
             watch_at: now.mono,
             session: Session::new(parts.session, parts.symbols.len(), parts.left, now),
@@ -209,17 +212,17 @@ impl Turn {
         }
     }
 
+    /// In cycles: nanoseconds cost a division of 128 bits, and every turn is measured.
     #[inline]
     fn measure(&mut self) {
-        let cycles = u128::from(tsc::stamp().saturating_sub(self.ready_tsc));
-        let ns = (cycles * 1_000_000_000 / u128::from(self.parts.tsc_hz.max(1))) as u64;
-        if ns > self.parts.turn_budget_ns {
+        let cycles = tsc::stamp().saturating_sub(self.ready_tsc);
+        if cycles > self.turn_budget_cycles {
             self.turns_over_budget += 1;
-            if ns > self.parts.turn_budget_ns.saturating_mul(LONG_TURN_BUDGETS) {
-                self.parts.desk.note(LogEntry::LongTurn(ns));
+            if cycles > self.turn_budget_cycles.saturating_mul(LONG_TURN_BUDGETS) {
+                self.parts.desk.note(LogEntry::LongTurn(tsc::ns(cycles, self.parts.tsc_hz)));
             }
         }
-        self.turn_max_ns = self.turn_max_ns.max(ns);
+        self.turn_max_cycles = self.turn_max_cycles.max(cycles);
     }
 
     /// Hands an input to the engine, then publishes it if that is the market ring's to tell; the
@@ -401,7 +404,7 @@ impl Turn {
         status.mono_ns = now.mono.0;
         status.wall_ns = now.wall.0;
         status.turns = self.turns;
-        status.turn_max_ns = self.turn_max_ns;
+        status.turn_max_ns = tsc::ns(self.turn_max_cycles, parts.tsc_hz);
         status.turns_over_budget = self.turns_over_budget;
         status.turn_budget_ns = parts.turn_budget_ns;
         status.wait = parts.wait as u64;
