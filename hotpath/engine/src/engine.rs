@@ -15,7 +15,7 @@ use crate::bars::Bars;
 use crate::book::Book;
 use crate::config::{Config, ConfigError};
 use crate::input::{Input, Now};
-use crate::orders::{Algos, Orders, Orphans, Requests, SeenFills};
+use crate::orders::{Algos, Order, Orders, Orphans, Requests, SeenFills};
 use crate::outbox::Outbox;
 use crate::position::Position;
 use crate::risk::{Exposure, MessageRate};
@@ -438,6 +438,13 @@ impl Engine {
         let lacks = |s: &Symbol| s.pending_qty.is_some() || s.seen.unreported() > 0;
         self.orders.live().any(|(_, order)| order.is_short_of_fills())
             || self.symbols.iter().any(lacks)
+    }
+
+    /// Whether fills may be missing that nothing else shows: an order that lives here was not listed
+    /// by the venue, or nobody knows what became of it.
+    pub fn may_lack_fills(&self) -> bool {
+        let is_open = |order: &Order| order.missing_at.0 != 0 || order.is_unknown;
+        self.lacks_fills() || self.orders.live().any(|(_, order)| is_open(order))
     }
 
     /// Equity lost since the day began.

@@ -145,10 +145,11 @@ impl Session {
         if !(hears || is_dark) {
             return None;
         }
-        // What the account told is sure if the engine misses nothing after it and asks no more: an
-        // answer that fills overtook was not compared.
+        // What the account told is sure if the engine misses nothing after it, not even the end of
+        // an order, and asks no more: an answer that fills overtook was not compared, and lost fills
+        // that cancel each other out leave the position as it is.
         if let Some(told) = self.asks.told.take()
-            && !engine.lacks_fills()
+            && !engine.may_lack_fills()
             && !engine.wants_reconcile()
         {
             (self.sure_trades, self.sure_at) = told;

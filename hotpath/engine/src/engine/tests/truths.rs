@@ -545,3 +545,17 @@ fn a_fill_whose_report_is_lost_is_asked_for_and_its_fee_taken_once() {
     let wallets = rig.differences().into_iter().filter(|d| d.what == DifferenceKind::Wallet);
     assert_eq!(wallets.count(), 0);
 }
+
+/// Found by the simulation (seed 29591): the venue's position was ours, because a lost fill of
+/// somebody else's cancelled the lost one of an order that only seemed to live.
+#[test]
+fn a_truth_without_an_order_that_lives_here_does_not_show_that_all_fills_are_known() {
+    let (mut rig, order, request) = Rig::one_order(TestStyle::Ioc);
+    rig.reply(request, 200, 0, OrderStatus::New, Qty::ZERO);
+    assert!(!rig.engine.may_lack_fills(), "it was taken, and may rest");
+    let truth = rig.agreeing_truth();
+    rig.reconcile(&truth);
+    assert!(!rig.engine.lacks_fills() && rig.engine.may_lack_fills());
+    rig.report(&order, ExecType::Expired, OrderStatus::Expired, NO_FILL);
+    assert!(!rig.engine.may_lack_fills());
+}
