@@ -140,6 +140,8 @@ pub enum AccountReason {
     FundingFee,
     /// Money put in.
     Deposit,
+    /// Money taken out.
+    Withdraw,
     /// The insurance fund made good a negative balance.
     InsuranceClear,
 }
@@ -151,6 +153,7 @@ impl AccountReason {
             Self::Order => "ORDER",
             Self::FundingFee => "FUNDING_FEE",
             Self::Deposit => "DEPOSIT",
+            Self::Withdraw => "WITHDRAW",
             Self::InsuranceClear => "INSURANCE_CLEAR",
         }
     }

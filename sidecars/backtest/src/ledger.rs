@@ -34,7 +34,7 @@ pub struct Fill {
 /// Why a balance changed (names of `income`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
-    /// Money put in.
+    /// Money put in or taken out.
     Transfer,
     /// Realised profit of a fill.
     RealizedPnl,

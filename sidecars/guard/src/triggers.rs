@@ -117,7 +117,7 @@ pub fn trigger(
     }
     if risk.var_breaches > thresholds.var_breaches_kill {
         let text = format!(
-            "{} losses beyond the value at risk in 24 hours; allowed are {}",
+            "{} losses beyond the value at risk in half an hour; allowed are {}",
             risk.var_breaches, thresholds.var_breaches_kill
         );
         return Some((KillTrigger::VarBreaches, text));

@@ -180,6 +180,30 @@ fn a_clean_stop_kills_nothing() {
     system.finish();
 }
 
+/// The runbook's *Money in and out*: nobody tells guard why equity is gone.
+#[test]
+fn money_taken_out_kills_a_flat_account_and_a_person_goes_on() {
+    let mut system = start(guarded("guard-money").set("stop.flatten_on_stop", true));
+    signal(system.trader(), "TERM");
+    let status = system.trader_ended();
+    assert!(status.success(), "{status}\n{}", system.said());
+    assert!(is_flat(&system), "{}", system.said());
+    system.venue.fault(json!({ "kind": "transfer", "qty": "-20000" }));
+    killed(&mut system, KillTrigger::Drawdown);
+    system.start_trader();
+    system.reaches(TradingState::Killed);
+    let name = system.instance().to_owned();
+    for arguments in
+        [&["unkill", "--reason", "withdrew", "--confirm", &name][..], &["resume", "--yes"]]
+    {
+        let done = system.shrike(arguments);
+        assert!(done.status.success(), "{arguments:?}: {}\n{}", text(&done), system.said());
+    }
+    system.armed();
+    system.trades(2);
+    system.finish();
+}
+
 #[test]
 fn a_restart_of_guard_forgets_neither_the_highest_nor_the_switch() {
     let mut system = start(guarded("guard-again"));

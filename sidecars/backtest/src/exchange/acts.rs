@@ -3,9 +3,11 @@
 //! Everything here is real to the ledger; how the venue misbehaves on request is built from it
 //! (`tools/venue`).
 
-use schema::{OrderType, Price, Qty, Side, SymbolId, TimeInForce};
+use schema::{Notional, OrderType, Price, Qty, Side, SymbolId, TimeInForce};
 
 use super::{AccountId, Exchange};
+use crate::event::AccountReason;
+use crate::ledger::ChangeKind;
 use crate::order::OrderKey;
 use crate::rules::Rules;
 use crate::view::OrderView;
@@ -76,6 +78,15 @@ impl Exchange {
     pub fn fund_now(&mut self, now_ms: i64) {
         self.advance(now_ms);
         self.fund();
+    }
+
+    /// The owner puts money in, or takes it out.
+    pub fn transfer(&mut self, now_ms: i64, account: AccountId, amount: Notional) {
+        self.advance(now_ms);
+        self.change(account, ChangeKind::Transfer, SymbolId::NONE, amount, 0);
+        let is_out = amount < Notional::ZERO;
+        let reason = if is_out { AccountReason::Withdraw } else { AccountReason::Deposit };
+        self.report_account(account, reason, amount, None);
     }
 
     /// Cancels every order of every account.

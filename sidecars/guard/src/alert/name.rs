@@ -185,7 +185,7 @@ fn figures(reason: RiskReason, risk: &PortfolioRisk) -> String {
             risk.var_samples
         ),
         RiskReason::VarBreaches => format!(
-            "{} losses beyond the value at risk at 99 % ({}) in 24 hours.",
+            "{} losses beyond the value at risk at 99 % ({}) in half an hour.",
             risk.var_breaches,
             usdt(risk.var_99)
         ),

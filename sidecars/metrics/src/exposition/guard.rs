@@ -91,7 +91,7 @@ pub(super) fn portfolio(
         ),
         (
             "shrike_guard_var_breaches",
-            "Losses beyond the value at risk at 99 % in 24 hours.",
+            "Losses beyond the value at risk at 99 % in half an hour.",
             risk.var_breaches as f64,
         ),
         (

@@ -3,7 +3,7 @@
 use backtest::{
     AccountEvent, AccountId, AlgoRequest, OrderKey, OrderRequest, OrderView, VenueEvent,
 };
-use schema::{OrderType, Price, Qty, Side, SymbolId, TimeInForce, parse_decimal};
+use schema::{Notional, OrderType, Price, Qty, Side, SymbolId, TimeInForce, parse_decimal};
 
 use super::{Family, Fault, Kind};
 use crate::{core::Core, params::Params};
@@ -12,6 +12,8 @@ use crate::{core::Core, params::Params};
 const GOING_AWAY: u16 = 1001;
 /// Quantity of somebody's order by hand, in units of 1e-8.
 const BY_HAND_UNITS: i64 = 200_000;
+/// Money moved by the owner, in units of 1e-8.
+const TRANSFER_UNITS: i64 = -100_000_000_000;
 /// How much later a fill is told that raced a cancel, in milliseconds.
 const RACE_MS: i64 = 20;
 
@@ -78,7 +80,7 @@ fn change_rules(core: &mut Core, now_ms: i64) {
             (rules.step_size, rules.min_qty) = (ten(rules.step_size), ten(rules.min_qty));
             rules.market_step_size = ten(rules.market_step_size);
             rules.market_min_qty = ten(rules.market_min_qty);
-            rules.min_notional = schema::Notional::from_units(rules.min_notional.units() * 10);
+            rules.min_notional = Notional::from_units(rules.min_notional.units() * 10);
         }
         if core.exchange.rules(symbol) != Some(&rules) {
             core.exchange.set_rules(symbol, rules);
@@ -95,6 +97,10 @@ fn act(core: &mut Core, deed: &Fault, now_ms: i64) {
         return core.exchange.fund_now(now_ms);
     }
     let account = AccountId(deed.place.account.unwrap_or(0) as u32);
+    if deed.kind == Kind::Transfer {
+        let units = deed.qty.as_deref().map_or(TRANSFER_UNITS, signed_units);
+        return core.exchange.transfer(now_ms, account, Notional::from_units(units));
+    }
     let wanted = deed.place.symbol.as_deref().and_then(|name| core.exchange.symbol(name));
     let all = (0..core.formats.len()).map(|index| SymbolId(index as u16));
     let symbols: Vec<SymbolId> = match (wanted, deed.kind) {

@@ -189,6 +189,8 @@ kinds! {
         "Positions are liquidated by `ppm` (1,000,000), id `autoclose-`.",
     Funding "funding" Deed "F34":
         "Funding is paid now.",
+    Transfer "transfer" Deed "F34":
+        "The owner puts `qty` USDT in, or, signed, takes them out (-1000).",
     LeverageChanged "leverage_changed" Deed "F35":
         "The symbol's leverage becomes `value` (5).",
 }

@@ -80,6 +80,21 @@ fn funding_is_paid_on_the_position_at_the_mark() {
 }
 
 #[test]
+fn the_owner_s_money_comes_and_goes_under_its_name() {
+    let mut bench = Bench::new();
+    let before = bench.venue.account(bench.account).wallet_balance;
+    bench.story();
+    for (amount, story) in [("-250.5", "ACCOUNT WITHDRAW"), ("100", "ACCOUNT DEPOSIT")] {
+        bench.venue.transfer(bench.venue.now_ms, bench.account, n(amount));
+        assert_eq!(bench.story(), [story]);
+    }
+    let after = bench.venue.account(bench.account).wallet_balance;
+    assert_eq!(after, before.checked_sub(n("150.5")).unwrap());
+    let moved = bench.venue.ledger(bench.account).unwrap().total(ChangeKind::Transfer);
+    assert_eq!(moved, after, "with what it began with");
+}
+
+#[test]
 fn the_mark_is_told_each_second_and_follows_the_tape_s_while_it_has_one() {
     let mut bench = Bench::new();
     let marks = |bench: &mut Bench| {
