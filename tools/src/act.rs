@@ -1,7 +1,7 @@
 //! What all commands that act have in common: a number, a reason, a confirmation, the audit trail,
 //! and one result for people or for programs.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write, stdout};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
@@ -62,21 +62,23 @@ pub(crate) fn nonce(given: Option<NonZeroU64>) -> Result<u64, Failure> {
     }
 }
 
+/// Writes a line. A reader that is gone (`| head`) must not end a command that is closing an
+/// account.
+pub(crate) fn tell(out: &mut impl Write, line: &str) {
+    let _ = writeln!(out, "{line}");
+}
+
 impl Action {
     /// Says what happens, where it does not spoil the result.
     pub(crate) fn say(&self, line: &str) {
-        if self.is_json {
-            eprintln!("{line}");
-        } else {
-            println!("{line}");
-        }
+        if self.is_json { tell(&mut std::io::stderr(), line) } else { tell(&mut stdout(), line) }
     }
 
     /// Adds a row to the trail; one that cannot be written is told, and keeps nobody from reducing
     /// risk.
     pub(crate) fn note(&self, result: &str) {
         if let Err(failure) = self.must_note(result) {
-            eprintln!("shrike: {failure}");
+            tell(&mut std::io::stderr(), &format!("shrike: {failure}"));
         }
     }
 
@@ -149,11 +151,11 @@ impl Action {
         match work(&self) {
             Ok(done) => {
                 self.note(&done.result);
-                if self.is_json {
-                    println!("{:#}", self.to_json(done));
-                } else {
-                    println!("{}: {}", self.asked.instance, done.text);
-                }
+                let text = match self.is_json {
+                    true => format!("{:#}", self.to_json(done)),
+                    false => format!("{}: {}", self.asked.instance, done.text),
+                };
+                tell(&mut stdout(), &text);
                 Ok(Exit::Ok)
             }
             Err(failure) => {

@@ -99,6 +99,17 @@ fn cut(text: &str) -> &str {
     &text[..end]
 }
 
+/// What a new line begins with: a line break, if the last one was torn (a full disk, a power cut).
+pub(crate) fn line_break(file: &mut File) -> io::Result<&'static str> {
+    let end = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if end > 0 {
+        file.seek(SeekFrom::Start(end - 1))?;
+        file.read_exact(&mut last)?;
+    }
+    Ok(if last == *b"\n" { "" } else { "\n" })
+}
+
 /// Appends a row and waits until it is on the disk.
 ///
 /// # Errors
@@ -107,9 +118,10 @@ pub(crate) fn append(file: &Path, asked: &Asked, result: &str) -> io::Result<()>
     let folder = file.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let is_new = !file.exists();
-    let mut out = OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+    let mut out = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(file)?;
     // One write of a whole line: rows of two commands do not mix.
-    out.write_all(format!("{}\n", row(asked, result)).as_bytes())?;
+    let line = format!("{}{}\n", line_break(&mut out)?, row(asked, result));
+    out.write_all(line.as_bytes())?;
     out.sync_all()?;
     if is_new {
         File::open(folder)?.sync_all()?;
@@ -191,6 +203,17 @@ mod tests {
             reason: "thin\n\"book\"".to_owned(),
             nonce: u64::MAX,
         }
+    }
+
+    #[test]
+    fn a_torn_row_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, "{\"time\": \"half a r").expect("written");
+        append(&file, &asked("exposure 5"), "asked").expect("written");
+        append(&file, &asked("exposure 5"), "accepted").expect("written");
+        let (rows, bad) = last(&file, 10).expect("read");
+        assert_eq!((rows.len(), bad), (2, 1));
     }
 
     #[test]

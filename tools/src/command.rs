@@ -15,7 +15,7 @@ use crate::act::{Action, Done, nonce};
 use crate::audit::{self, Asked, wall_ns};
 use crate::cli::{CommandArgs, ConfirmedArgs, FlattenArgs};
 use crate::exit::{Exit, Failure};
-use crate::instance::{self, View, resolve};
+use crate::instance::{self, View, mono_ns, resolve};
 use crate::run_place::Place;
 use crate::screen::trading_state;
 
@@ -106,6 +106,11 @@ fn may_add_risk(state: TradingState) -> bool {
     matches!(state, TradingState::Starting | TradingState::Reconciling | TradingState::Armed)
 }
 
+/// Whether a state lets it send more than cancels; Killed ends what there is, whoever asked.
+fn may_trade(state: TradingState) -> bool {
+    !matches!(state, TradingState::Halted | TradingState::Killed)
+}
+
 /// Waits until the published state is wanted; the trader publishes ten times a second.
 fn wait_for_state(view: &View, timeout: Duration, is_wanted: fn(TradingState) -> bool) -> bool {
     let deadline = Instant::now() + timeout;
@@ -162,12 +167,16 @@ pub(crate) fn flatten(args: &FlattenArgs) -> Result<Exit, Failure> {
     let detail = args.symbol.as_deref().unwrap_or_default().to_uppercase();
     let Addressed { view, action } = address(&confirmed.command, "flatten", detail)?;
     action.run(|action| {
-        let symbol = match &args.symbol {
-            Some(symbol) => Some(view.symbol(&symbol.to_uppercase())?),
-            None => None,
+        let of = |view: &View| match &args.symbol {
+            Some(symbol) => view.symbol(&symbol.to_uppercase()).map(Some),
+            None => Ok(None),
         };
+        of(&view)?;
         let scope = args.symbol.as_deref().unwrap_or("every symbol");
         action.confirm(confirmed.yes, &format!("will cancel and close {scope}, and halt"))?;
+        // The trader may have been started anew while a person typed.
+        let view = if view.is_stale() { View::open(&view.instance)? } else { view };
+        let symbol = of(&view)?;
         action.note("asked");
         let id = symbol.map_or(SymbolId::NONE, |index| SymbolId(index as u16));
         let timeout = Duration::from_secs(confirmed.command.timeout);
@@ -180,7 +189,6 @@ pub(crate) fn flatten(args: &FlattenArgs) -> Result<Exit, Failure> {
         }
         action.say(&format!("{}: {} {}", view.instance, answer.kind, answer.result));
         wait_until_flat(action, &view, symbol, timeout.max(FLATTEN_MIN))?;
-        wait_for_state(&view, SHOW_WITHIN, |state| !may_add_risk(state));
         let state = state_line(&view);
         Ok(Done::new("flat", format!("flat; {state}")).with("trading_state", state))
     })
@@ -290,6 +298,8 @@ pub(crate) fn demand(name: &str, answer: &CommandAnswer) -> Result<(), Failure> 
     }
 }
 
+/// Waits until the trader has halted: it does so when account truth, asked for after everything,
+/// shows neither order of both books nor position. What it published before now says nothing.
 fn wait_until_flat(
     action: &Action,
     view: &View,
@@ -297,20 +307,33 @@ fn wait_until_flat(
     timeout: Duration,
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + timeout;
+    let asked_ns = mono_ns();
     let mut shown = String::new();
     loop {
+        if view.is_stale() {
+            return Err(Failure::new(
+                Exit::Busy,
+                format!("{}: the trader was started anew before it was flat", view.instance),
+                "`shrike status` shows what it holds; send it again",
+            ));
+        }
+        let is_over = view.status().is_some_and(|status| {
+            let state = trading_state(&status);
+            status.mono_ns > asked_ns && state.is_some_and(|state| !may_trade(state))
+        });
         let left = view.status().map_or_else(Vec::new, |status| open_positions(view, &status));
         let left: Vec<&(usize, String)> =
             left.iter().filter(|(index, _)| symbol.is_none_or(|wanted| wanted == *index)).collect();
         let orders = view.status().map_or(0, |status| match symbol {
             Some(index) => status.symbols[index].open_orders,
-            None => status.open_orders,
+            None => status.open_orders + status.open_algos,
         });
-        if left.is_empty() && orders == 0 {
+        if left.is_empty() && orders == 0 && is_over {
             return Ok(());
         }
         let texts: Vec<&str> = left.iter().map(|(_, text)| text.as_str()).collect();
-        let line = format!("{orders} orders, position {}", texts.join(", "));
+        let held = if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
+        let line = format!("{orders} orders, position {held}; {}", state_line(view));
         if Instant::now() >= deadline {
             return Err(Failure::new(
                 Exit::Busy,

@@ -64,26 +64,40 @@ pub(crate) fn run(args: &KillArgs) -> Result<Exit, Failure> {
     let action = action(&place, "kill", &reason, args.nonce, args.json)?;
     action.run(|action| {
         action.confirm(args.yes, "will be killed: every order cancelled, every position closed")?;
-        press(action, &place)?;
-        action.note("pressed");
+        let is_latched = press(action, &place);
+        action.note(if is_latched { "pressed" } else { "pressed, not on disk" });
         let deadline = Instant::now() + Duration::from_secs(args.timeout);
         if !args.direct {
             tell_trader(action, &place);
             if let Some(done) = watch(action, &mut place, deadline)? {
-                return Ok(done);
+                return latched(is_latched, done);
             }
         }
-        by_rest(action, &place, deadline)
+        latched(is_latched, by_rest(action, &place, deadline)?)
     })
 }
 
-/// Writes the latch. One that cannot be written keeps nobody from going on, but is told.
-fn press(action: &Action, place: &Place) -> Result<(), Failure> {
+/// Flat, but the next start would trade: no success.
+fn latched(is_latched: bool, done: Done) -> Result<Done, Failure> {
+    match is_latched {
+        true => Ok(done),
+        false => Err(Failure::new(
+            Exit::Failed,
+            format!("{}, but the switch is not on disk: the next start would trade", done.result),
+            "mend the disk or the folder's permissions, then `shrike kill` again; start nothing \
+             until then",
+        )),
+    }
+}
+
+/// Writes the latch, and whether it is on disk. One that cannot be written keeps nobody from going
+/// on, but is told.
+fn press(action: &Action, place: &Place) -> bool {
     let path = match place.latch() {
         Ok(path) => path,
         Err(failure) => {
             action.say(&format!("shrike: {failure}"));
-            return Ok(());
+            return false;
         }
     };
     let uid = audit::uid();
@@ -94,7 +108,8 @@ fn press(action: &Action, place: &Place) -> Result<(), Failure> {
         reason: action.asked.reason.clone(),
         by: "shrike".to_owned(),
     };
-    match latch::press(&path, &pressed) {
+    let written = latch::press(&path, &pressed);
+    match &written {
         Ok(true) => action.say(&format!("pressed: {}", path.display())),
         Ok(false) => {
             let before = latch::read(&path).ok().flatten();
@@ -106,7 +121,7 @@ fn press(action: &Action, place: &Place) -> Result<(), Failure> {
             path.display()
         )),
     }
-    Ok(())
+    written.is_ok()
 }
 
 /// Who pressed a latch, when and why.
@@ -165,7 +180,7 @@ fn watch(action: &Action, place: &mut Place, deadline: Instant) -> Result<Option
             return Ok(Some(seen.done(begun.elapsed())));
         }
         // The trader alone cannot prove it: the venue is asked.
-        if seen.is_flat_but_unproven() {
+        if seen.is_flat_but_unproven() && begun.elapsed() >= PATIENCE {
             action.say("the trader says flat and no guard confirms it: asking the venue");
             return Ok(None);
         }
@@ -175,18 +190,21 @@ fn watch(action: &Action, place: &mut Place, deadline: Instant) -> Result<Option
             return Ok(None);
         }
         if Instant::now() >= deadline {
-            return Err(not_flat(place, begun.elapsed(), &seen.line()));
+            let line = seen.line();
+            return Err(not_flat(place, begun.elapsed(), &line, "trader and guard go on trying"));
         }
         std::thread::sleep(POLL);
     }
 }
 
-fn not_flat(place: &Place, after: Duration, line: &str) -> Failure {
+fn not_flat(place: &Place, after: Duration, line: &str, who: &str) -> Failure {
     Failure::new(
         Exit::Busy,
         format!("{}: not flat after {} s: {line}", place.instance, after.as_secs()),
-        "the switch stays pressed and guard goes on trying; run `shrike kill --direct`, or close by \
-         hand at the venue",
+        format!(
+            "the switch stays pressed; {who}: run `shrike kill --direct`, or close by hand at the \
+             venue"
+        ),
     )
 }
 
@@ -240,7 +258,7 @@ fn by_rest(action: &Action, place: &Place, deadline: Instant) -> Result<Done, Fa
                 .with("flat_ms", ms(flat)));
         }
         if Instant::now() + step.wait >= deadline {
-            return Err(not_flat(place, begun.elapsed(), &shown));
+            return Err(not_flat(place, begun.elapsed(), &shown, "nobody goes on trying here"));
         }
         std::thread::sleep(step.wait);
     }
@@ -353,7 +371,7 @@ fn tell_released(
     let mut command = command_of(action, CommandKind::Unkill);
     loop {
         if command::current_state(view) != Some(TradingState::Killed) {
-            return Ok("halted");
+            return Ok(command::current_state(view).map_or("silent", TradingState::as_str));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let answer = send_command(view, command, left.max(Duration::from_secs(1)))?;
@@ -365,7 +383,7 @@ fn tell_released(
             {
                 std::thread::sleep(POLL);
             }
-            return Ok("halted");
+            return Ok(command::current_state(view).map_or("silent", TradingState::as_str));
         }
         std::thread::sleep(POLL * 4);
         command = Command { nonce: nonce(None)?, ..command };

@@ -33,7 +33,7 @@ mod state;
 mod store;
 pub(crate) mod supervise;
 
-use desk::{Live, Turn};
+use desk::{Live, Turn, Wish};
 use order::{Broken, Desk, End, Order};
 use settings::Settings;
 use state::{Change, Direction, Seen, Step, now_ms};
@@ -85,7 +85,12 @@ fn deploy(args: &DeployArgs) -> Result<Exit, Failure> {
         println!("release {id} is current already");
         return Ok(Exit::Ok);
     }
-    confirm(args.yes, &settings.instance, &format!("will be halted and run release {id}"))?;
+    let then = match live.trader().as_ref().and_then(order::Trader::stays_halted) {
+        Some(reason) => format!("stay halted ({reason})"),
+        None => "trade again".to_owned(),
+    };
+    let what = format!("will be halted, run release {id} and {then}");
+    confirm(args.yes, &settings.instance, &what)?;
     let probation = args.probation.unwrap_or(settings.probation.as_secs());
     let mut change = Change {
         direction: Direction::Deploy,
@@ -100,6 +105,7 @@ fn deploy(args: &DeployArgs) -> Result<Exit, Failure> {
         probation_s: probation,
         while_killed: args.while_killed,
         is_automatic: false,
+        arms: None,
         seen: Seen::default(),
     };
     begin(&store, &change)?;
@@ -108,6 +114,8 @@ fn deploy(args: &DeployArgs) -> Result<Exit, Failure> {
 
 fn rollback(args: &RollbackArgs) -> Result<Exit, Failure> {
     let (settings, store) = open(&args.place)?;
+    // Whoever watches a probation lets go at its next look.
+    let wish = Wish::make(&store)?;
     let _turn = Turn::take(&store)?;
     let under_way = state::load(&store)?;
     let current = store.linked(Link::Current);
@@ -130,6 +138,7 @@ fn rollback(args: &RollbackArgs) -> Result<Exit, Failure> {
     confirm(args.yes, &settings.instance, &format!("will go back to release {to} and be halted"))?;
     let mut change = back(current, to, &args.reason, false);
     begin(&store, &change)?;
+    drop(wish);
     finish(&settings, &store, &mut Live::new(&settings, &store), &mut change)
 }
 
@@ -154,7 +163,8 @@ fn resume(args: &PlaceArgs) -> Result<Exit, Failure> {
 fn watch(args: &WatchArgs) -> Result<Exit, Failure> {
     let (settings, store) = open(&args.place)?;
     loop {
-        if let Some(_turn) = Turn::try_take(&store)?
+        if !Wish::is_made(&store)
+            && let Some(_turn) = Turn::try_take(&store)?
             && let Some(mut change) = state::load(&store)?
         {
             let mut live = Live::new(&settings, &store);
@@ -199,6 +209,7 @@ fn back(from: Option<String>, to: String, why: &str, is_automatic: bool) -> Chan
         probation_s: 0,
         while_killed: true,
         is_automatic,
+        arms: None,
         seen: Seen::default(),
     }
 }
@@ -250,10 +261,16 @@ fn finish(
                 );
                 return Ok(Exit::Ok);
             }
-            End::Broken(Broken(why)) => match take_back(settings, store, live, change, &why)? {
-                Some(next) => *change = next,
-                None => return Err(stopped(&change.to, &why)),
-            },
+            End::Held => {
+                let why = "it was halted before, or by a person since";
+                state::audit(store, "not_armed", &change.to, &json!({"why": why}))?;
+                state::clear(store)?;
+                live.say(&format!(
+                    "swapped, not armed, not on probation: {why}; `shrike resume` arms it"
+                ));
+                return Ok(Exit::Ok);
+            }
+            End::Broken(Broken(why)) => *change = take_back(settings, store, live, change, &why)?,
             End::Back => return came_back(settings, store, live, change, None),
             End::BackUnreconciled(why) => {
                 return came_back(settings, store, live, change, Some(&why));
@@ -262,40 +279,36 @@ fn finish(
     }
 }
 
-/// A release that failed: the change back, or nothing to go back to.
+/// A release that failed: halted, and the change back.
+///
+/// # Errors
+/// There is nothing to go back to: the least that can be done was to stop.
 fn take_back(
     settings: &Settings,
     store: &Store,
     live: &mut Live<'_>,
     change: &Change,
     why: &str,
-) -> Result<Option<Change>, Failure> {
+) -> Result<Change, Failure> {
     live.say(&format!("release {} FAILED: {why}", change.to));
+    // Before anything that a full disk may keep from being written.
+    let halted = live.command(schema::CommandKind::Halt);
     state::audit(store, "failed", &change.to, &json!({"why": why}))?;
     let good = store.linked(Link::LastGood).filter(|good| *good != change.to);
     if let Some(good) = good {
         let next = back(Some(change.to.clone()), good, why, true);
         begin(store, &next)?;
-        return Ok(Some(next));
+        return Ok(next);
     }
-    // There is nothing to go back to: the least that can be done is to stop.
-    let halted = live.command(schema::CommandKind::Halt);
     let text = format!(
         "Release {} failed ({why}); there is no last good one. The trader {}.",
         change.to,
         if halted.is_ok() { "is halted" } else { "could not be halted: press the kill switch" },
     );
-    state::clear(store)?;
+    // A page that is interrupted comes once more; one that is forgotten never.
     page::people(settings, &change.to, &text);
-    Ok(None)
-}
-
-fn stopped(id: &str, why: &str) -> Failure {
-    Failure::new(
-        Exit::Failed,
-        format!("release {id} failed: {why}; there is no last good one, the trader is halted"),
-        "deploy one that is good; RUNBOOK.md, ShrikeRolledBack",
-    )
+    state::clear(store)?;
+    Err(Failure::new(Exit::Failed, text, "deploy one that is good; RUNBOOK.md, ShrikeRolledBack"))
 }
 
 /// The end of a roll-back: the trader stays halted; an automatic one pages.
@@ -308,7 +321,6 @@ fn came_back(
 ) -> Result<Exit, Failure> {
     let more = json!({"why": change.why, "from": change.from, "unreconciled": unreconciled});
     state::audit(store, "rolled_back", &change.to, &more)?;
-    state::clear(store)?;
     let from = change.from.as_deref().unwrap_or("nothing");
     let mut text =
         format!("{} is back, {from} is not: {}. The trader is halted.", change.to, change.why);
@@ -317,12 +329,14 @@ fn came_back(
     }
     if change.is_automatic || unreconciled.is_some() {
         page::people(settings, from, &text);
+        state::clear(store)?;
         return Err(Failure::new(
             Exit::Failed,
             text,
             "find out why before `shrike resume` arms it; RUNBOOK.md, ShrikeRolledBack",
         ));
     }
+    state::clear(store)?;
     live.say(&text);
     live.say("`shrike resume` arms it");
     Ok(Exit::Ok)
@@ -344,7 +358,9 @@ fn look_after(
     change: &mut Change,
 ) -> Result<Option<Broken>, Failure> {
     let no_figures = || Failure::new(Exit::Failed, "no histogram of latency", "");
-    let mut latency = probation::Latency::new(change.seen.armed_ns).ok_or_else(no_figures)?;
+    // After a reboot the monotonic clock has begun anew: everything is since.
+    let armed_ns = Some(change.seen.armed_ns).filter(|at| *at <= instance::mono_ns()).unwrap_or(0);
+    let mut latency = probation::Latency::new(armed_ns).ok_or_else(no_figures)?;
     let mut journal: Option<journal::Reader<Record>> = None;
     let mut kept = Instant::now();
     let mut shown: Option<Instant> = None;
@@ -352,6 +368,13 @@ fn look_after(
     let limit_ns = settings.limits.latency_p99_ms.unsigned_abs() * 1_000_000;
     live.say(&format!("on probation for {} s", change.probation_s));
     loop {
+        if Wish::is_made(store) {
+            return Err(Failure::new(
+                Exit::Busy,
+                "a person goes back: this probation is over",
+                "`shrike release status` shows what becomes of it",
+            ));
+        }
         // A look before a verdict: what happened while nobody watched counts.
         let mut order = Order { store, desk: live, limits: settings.limits };
         if let Some(why) = order.crash_loop(change) {
@@ -361,7 +384,7 @@ fn look_after(
         if let (Some(view), Some(trader)) = (live.view(), trader) {
             if journal.as_ref().is_none_or(journal::Reader::is_stale) {
                 journal = instance::journal(&settings.instance, true).ok();
-                latency = probation::Latency::new(change.seen.armed_ns).ok_or_else(no_figures)?;
+                latency = probation::Latency::new(armed_ns).ok_or_else(no_figures)?;
             }
             if let Some(journal) = &mut journal {
                 latency.follow(journal, view.info.tsc_hz);
@@ -370,7 +393,7 @@ fn look_after(
             let equity = live.venue_equity();
             probation::measure(&mut change.seen, &trader, equity, p99, latency.bad_requests());
             if let Some(why) = probation::judge(&change.seen, &settings.limits) {
-                state::save(store, change)?;
+                keep(store, change, live);
                 return Ok(Some(why));
             }
         }
@@ -402,13 +425,20 @@ fn look_after(
         }
         if kept.elapsed() >= KEEP {
             kept = Instant::now();
-            state::save(store, change)?;
+            keep(store, change, live);
             if shown.is_none_or(|at| at.elapsed() >= SHOW) {
                 shown = Some(kept);
                 show::progress(change, &settings.limits);
             }
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+/// Writes the measures down. A disk that is full keeps no release from being watched.
+fn keep(store: &Store, change: &Change, live: &mut Live<'_>) {
+    if let Err(failure) = state::save(store, change) {
+        live.say(&format!("{}; the probation goes on", failure.what));
     }
 }
 

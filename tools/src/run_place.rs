@@ -49,9 +49,16 @@ impl Place {
     pub(crate) fn find(instance: Option<&str>, file: &FileArgs) -> Result<Self, Failure> {
         if let Some(path) = named_file(file)? {
             let config = load(&path)?;
-            let name = instance.map_or(config.instance.clone(), str::to_owned);
-            let view = View::open(&name).ok();
             let latch = Some(config.kill.latch());
+            let name = config.instance;
+            if let Some(other) = instance.filter(|other| *other != name) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("{} is of instance `{name}`, not `{other}`", path.display()),
+                    "name the run or its file, or both of one",
+                ));
+            }
+            let view = View::open(&name).ok();
             return Ok(Self { instance: name, view, config: Some(path), latch });
         }
         let name = resolve(instance).map_err(|failure| match failure.exit {

@@ -130,7 +130,7 @@ fn write_text(
     writeln!(
         out,
         "counters  ticks {}  orders {}  fills {}  cancels {}  refused {}  venue refused {}  open {}  \
-         unknown {}",
+         conditional {}  unknown {}",
         human::count(status.ticks),
         human::count(status.orders),
         human::count(status.fills),
@@ -138,6 +138,7 @@ fn write_text(
         human::count(status.rejects),
         human::count(status.venue_rejects),
         status.open_orders,
+        status.open_algos,
         status.unknown_orders,
     )?;
     writeln!(
@@ -308,7 +309,7 @@ fn to_json(instance: &str, info: &RunInfo, status: &Status, alive: bool, now_ns:
         "ticks": status.ticks, "orders": status.orders, "cancels": status.cancels,
         "fills": status.fills, "rejects": status.rejects,
         "venue_rejects": status.venue_rejects, "unknown_orders": status.unknown_orders,
-        "open_orders": status.open_orders,
+        "open_orders": status.open_orders, "open_algos": status.open_algos,
         "loop": {
             "wait": wait_word(status.wait), "turns": status.turns,
             "turn_max_ns": status.turn_max_ns, "turn_budget_ns": status.turn_budget_ns,

@@ -315,6 +315,8 @@ pub struct Status {
     pub unknown_orders: u64,
     /// Working orders now.
     pub open_orders: u64,
+    /// Conditional orders at work now.
+    pub open_algos: u64,
     /// Records in the journal that a gating reader has not taken.
     pub journal_used: u64,
     /// Capacity of the journal, records.

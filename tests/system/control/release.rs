@@ -263,12 +263,16 @@ fn disarmed(audit: &[Value], resumed_ms: i64) -> Vec<(i64, i64)> {
         let at = unix_ms(at);
         let is_open = found.last().is_some_and(|(_, to)| *to == i64::MAX);
         match line["step"].as_str() {
+            // A person armed it meanwhile, which is not of the record's knowledge.
+            Some("disarm") if is_open && resumed_ms < at => {
+                found.last_mut().expect("it is open").1 = resumed_ms;
+            }
             Some("cancel" | "swap") if !is_open => found.push((at, i64::MAX)),
             Some("arm") if is_open => found.last_mut().expect("it is open").1 = at,
             _ => {}
         }
     }
-    // What came back is armed by a person, if by anybody: not of the record's knowledge.
+    // What came back is armed by a person, if by anybody.
     if let Some((_, to)) = found.last_mut().filter(|(_, to)| *to == i64::MAX) {
         *to = resumed_ms;
     }
@@ -412,6 +416,35 @@ fn what_passes_its_probation_is_the_last_good_and_a_person_can_go_back() {
     assert!(output.status.success(), "{}\n{}", text(&output), desk.said());
     assert_eq!((&*desk.linked("current"), desk.state()), ("good", Some(TradingState::Halted)));
     is_listed_and_damage_is_named(&desk);
+    desk.finish();
+}
+
+#[test]
+fn a_person_goes_back_within_a_probation_and_what_is_halted_stays_halted() {
+    let desk = Desk::new("relback", |setup| setup);
+    desk.source("doubted", &[], "");
+    let mut deploying = spawn(&mut desk.deploying("doubted", 3_600), desk.dir.path(), "deploy");
+    desk.until("its probation", |desk| {
+        desk.change().is_some_and(|change| change["step"] == "probation")
+    });
+    let mut command = desk.command("rollback");
+    let output = command.args(["--yes", "--reason", "it quotes wrongly"]).output();
+    let output = output.expect("shrike starts");
+    assert!(output.status.success(), "{}\n{}", text(&output), desk.said());
+    let ended = deploying.wait().expect("it is ours");
+    assert_eq!(ended.code(), Some(75), "{}", tail(&desk.dir.path().join("deploy.out")));
+    assert_eq!((&*desk.linked("current"), desk.state()), ("good", Some(TradingState::Halted)));
+    assert_eq!(desk.change(), None, "{}", desk.said());
+    // A person halts it; another release does not let it trade again.
+    desk.resume();
+    let mut halt = Command::new(binary("shrike"));
+    let halt = halt.args(["halt", "--instance", desk.setup.instance()]).output();
+    assert!(halt.expect("shrike starts").status.success());
+    let output = desk.deploy("doubted", 1);
+    assert!(output.status.success(), "{}\n{}", text(&output), desk.said());
+    assert!(text(&output).contains("not armed"), "{}", text(&output));
+    assert_eq!((&*desk.linked("current"), &*desk.linked("last-good")), ("doubted", "good"));
+    assert_eq!(desk.state(), Some(TradingState::Halted), "{}", desk.said());
     desk.finish();
 }
 

@@ -59,7 +59,7 @@ impl Seen {
     fn is_trader_flat(&self) -> bool {
         self.is_trader_killed()
             && self.positions.is_empty()
-            && self.trader.is_some_and(|status| status.open_orders == 0)
+            && self.trader.is_some_and(|status| status.open_orders + status.open_algos == 0)
     }
 
     /// guard asked the venue, and a living trader does not say otherwise.
@@ -82,7 +82,8 @@ impl Seen {
                     [] => "none".to_owned(),
                     some => some.join(", "),
                 };
-                format!("trader {state}, {} orders, position {held}", status.open_orders)
+                let orders = status.open_orders + status.open_algos;
+                format!("trader {state}, {orders} orders, position {held}")
             }
         };
         let guard = match self.guard {

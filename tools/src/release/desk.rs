@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::order::{Desk, Trader};
 use super::settings::Settings;
 use super::store::Store;
+use crate::act::tell;
 use crate::command;
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, View};
@@ -47,7 +48,8 @@ impl Up {
     /// The one that lives.
     pub(crate) fn find(store: &Store) -> Option<Self> {
         let lock = File::open(store.path("up.lock")).ok()?;
-        if lock.try_lock().is_ok() {
+        // Shared: two that look at once do not take each other for the one that runs.
+        if lock.try_lock_shared().is_ok() {
             return None;
         }
         serde_json::from_str(&std::fs::read_to_string(store.path("up.json")).ok()?).ok()
@@ -103,7 +105,7 @@ impl Desk for Live<'_> {
             pid: view.info.pid,
             state: TradingState::from_u8(status.trading_state as u8)?,
             reason: StateReason::from_u8(status.state_reason as u8)?,
-            open_orders: status.open_orders,
+            open_orders: status.open_orders + status.open_algos,
             unknown_orders: status.unknown_orders,
             positions: status.symbols.iter().filter(|s| s.position_qty != 0).count() as u64,
             reconciled: status.counters[Counter::Reconciled],
@@ -111,6 +113,14 @@ impl Desk for Live<'_> {
             requests: [count.requests, count.errors],
             mono_ns: status.mono_ns,
         })
+    }
+
+    fn unreadable(&mut self) -> Option<Failure> {
+        let name = &self.settings.instance;
+        if !instance::is_live(name) {
+            return None;
+        }
+        View::open(name).err()
     }
 
     fn command(&mut self, kind: CommandKind) -> Result<(), Failure> {
@@ -206,7 +216,7 @@ impl Desk for Live<'_> {
 
     fn say(&mut self, text: &str) {
         if self.last_said != text {
-            println!("{}: {text}", self.settings.instance);
+            tell(&mut std::io::stdout(), &format!("{}: {text}", self.settings.instance));
             text.clone_into(&mut self.last_said);
         }
     }
@@ -282,6 +292,34 @@ impl Turn {
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
         }
+    }
+}
+
+/// A person's wish to go back: a lock held by who waits for the turn, gone with its process.
+pub(crate) struct Wish {
+    _lock: File,
+}
+
+impl Wish {
+    /// Makes it; one that was made before is waited for.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(crate) fn make(store: &Store) -> Result<Self, Failure> {
+        let path = store.path("rollback.lock");
+        let cannot = |error: std::io::Error| Failure::file(&path, &error);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = file.map_err(cannot)?;
+        lock.lock().map_err(cannot)?;
+        Ok(Self { _lock: lock })
+    }
+
+    /// Whether somebody has made it.
+    pub(crate) fn is_made(store: &Store) -> bool {
+        let file = File::open(store.path("rollback.lock"));
+        file.is_ok_and(|file| {
+            matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
+        })
     }
 }
 

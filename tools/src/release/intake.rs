@@ -12,7 +12,7 @@ use super::overlay;
 use super::settings::Settings;
 use super::state::audit;
 use super::store::{
-    MANIFEST, Manifest, PROGRAMS, SUMS, Store, checksums, differences, is_id, parse_sums,
+    Link, MANIFEST, Manifest, PROGRAMS, SUMS, Store, checksums, differences, is_id, parse_sums,
     write_whole,
 };
 use crate::exit::{Exit, Failure};
@@ -61,6 +61,8 @@ pub(crate) fn take(
         store.demand_sound(id)?;
         let differing = differences(&known.files, &files);
         if differing.is_empty() {
+            // It may not have come that far then, or the file has changed since.
+            checked(store, settings, id)?;
             println!("release {id} is there already, with the same contents");
             return Ok(known);
         }
@@ -84,6 +86,11 @@ pub(crate) fn take(
     write_whole(&folder.join(MANIFEST), &text)?;
     sync(folder)?;
     let place = store.release(id);
+    // Without its manifest it is what is left of one that was refused, unless it runs.
+    if [Link::Current, Link::LastGood].iter().all(|link| store.linked(*link).as_deref() != Some(id))
+    {
+        let _ = fs::remove_dir_all(&place);
+    }
     fs::rename(folder, &place).map_err(|error| Failure::file(&place, &error))?;
     if let Err(failure) = checked(store, settings, id) {
         let _ = fs::remove_dir_all(&place);

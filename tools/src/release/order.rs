@@ -52,6 +52,11 @@ impl Trader {
     pub(crate) fn is_disarmed(&self) -> bool {
         matches!(self.state, TradingState::Halted | TradingState::Killed)
     }
+    /// Why a person decides whether it trades again, if that is so.
+    pub(crate) fn stays_halted(&self) -> Option<StateReason> {
+        let is_own = matches!(self.reason, StateReason::NotEnabled | StateReason::Stopping);
+        (self.state == TradingState::Halted && !is_own).then_some(self.reason)
+    }
     /// Whether it agrees with the venue: a state that only follows from truth.
     fn is_reconciled(&self) -> bool {
         let waits = self.state == TradingState::Halted && self.reason == StateReason::NotEnabled;
@@ -68,6 +73,8 @@ impl Trader {
 pub(crate) trait Desk {
     /// The live trader's newest status.
     fn trader(&mut self) -> Option<Trader>;
+    /// Why a trader that lives cannot be read: it is of another layout.
+    fn unreadable(&mut self) -> Option<Failure>;
     /// Sends a command and waits until it is taken.
     ///
     /// # Errors
@@ -113,6 +120,8 @@ pub(crate) enum End {
     BackUnreconciled(String),
     /// Swapped with the kill switch pressed; nothing was armed.
     Killed,
+    /// Swapped, and halted: a person decides whether it trades.
+    Held,
 }
 
 /// A drive of one change.
@@ -132,8 +141,12 @@ impl<D: Desk> Order<'_, D> {
     /// A step cannot be taken or confirmed: the change stays as it is, to be resumed or undone.
     pub(crate) fn drive(&mut self, change: &mut Change) -> Result<End, Failure> {
         loop {
-            state::save(self.store, change)?;
             let step = change.step;
+            match state::save(self.store, change) {
+                // What is armed is watched, even where nothing can be written.
+                Err(failure) if step == Step::Probation => self.desk.say(&failure.what),
+                written => written?,
+            }
             if step != Step::Probation {
                 let more = serde_json::json!({"step": step});
                 state::audit(self.store, "step", &change.to, &more)?;
@@ -162,6 +175,7 @@ impl<D: Desk> Order<'_, D> {
                 Step::Arm => match self.arm(change)? {
                     Armed::Yes => Step::Probation,
                     Armed::Killed => return Ok(End::Killed),
+                    Armed::Held => return Ok(End::Held),
                     Armed::Broken(why) => return Ok(End::Broken(why)),
                 },
                 Step::Probation => return Ok(End::Watch),
@@ -173,13 +187,33 @@ impl<D: Desk> Order<'_, D> {
     /// Halted, and seen to be. Without a trader there is nothing to disarm, cancel or reconcile.
     fn disarm(&mut self, change: &mut Change) -> Result<Step, Failure> {
         let Some(trader) = self.desk.trader() else {
+            self.demand_readable(change)?;
             self.desk.say("no trader runs: nothing to disarm");
             return Ok(Step::Swap);
         };
         change.old_pid = trader.pid;
+        if change.arms.is_none() {
+            // Before it is halted for the change: after an interruption nobody could tell.
+            change.arms = Some(trader.stays_halted().is_none());
+            state::save(self.store, change)?;
+        }
         let is_done = |trader: &Trader| trader.is_disarmed();
         self.act(change, CommandKind::Halt, "the trader is halted", is_done)?;
         Ok(Step::Cancel)
+    }
+
+    /// A trader that lives and cannot be read is no trader that has ended; a roll-back ends it.
+    fn demand_readable(&mut self, change: &Change) -> Result<(), Failure> {
+        let unreadable = self.desk.unreadable();
+        let Some(failure) = unreadable.filter(|_| change.direction == Direction::Deploy) else {
+            return Ok(());
+        };
+        Err(Failure::new(
+            failure.exit,
+            format!("the trader that runs cannot be read: {}", failure.what),
+            "nothing was swapped; `shrike release resume` with the `bin/shrike` of the release that \
+             runs, or stop the trader (SIGTERM) first",
+        ))
     }
 
     /// Both books empty, and, with the kill switch pressed, no position left.
@@ -214,6 +248,7 @@ impl<D: Desk> Order<'_, D> {
         loop {
             let now = self.desk.now();
             let Some(trader) = self.desk.trader() else {
+                self.demand_readable(change)?;
                 self.desk.say("the trader has ended: nothing is left of it to ask");
                 return Ok(());
             };
@@ -344,6 +379,16 @@ impl<D: Desk> Order<'_, D> {
             }
             let now = self.desk.now();
             let trader = self.desk.trader().filter(|trader| trader.pid != change.old_pid);
+            if change.arms == Some(false) {
+                // A start may arm by itself (`start.enabled`).
+                self.act(change, CommandKind::Halt, "the new trader is halted", |trader| {
+                    trader.is_disarmed()
+                })?;
+                return Ok(Armed::Held);
+            }
+            if trader.is_some_and(|trader| trader.stays_halted() == Some(StateReason::Command)) {
+                return Ok(Armed::Held);
+            }
             if let Some(trader) = trader.filter(|trader| trader.state == TradingState::Armed) {
                 change.seen.pid = trader.pid;
                 change.seen.base = trader.requests;
@@ -363,8 +408,11 @@ impl<D: Desk> Order<'_, D> {
                 let why = format!("not armed within {} s: {seen}", limit.as_secs());
                 return Ok(Armed::Broken(Broken(why)));
             }
-            let is_halted = trader.is_some_and(|trader| trader.state == TradingState::Halted);
-            if is_halted && sent.is_none_or(|at| now.duration_since(at) >= AGAIN) {
+            // Halted for anything else it stays: no change of programs decides about that.
+            let waits = trader.is_some_and(|trader| {
+                trader.state == TradingState::Halted && trader.stays_halted().is_none()
+            });
+            if waits && sent.is_none_or(|at| now.duration_since(at) >= AGAIN) {
                 // A refusal shows as the state that stays.
                 let _ = self.desk.command(CommandKind::Resume);
                 sent = Some(now);
@@ -378,6 +426,7 @@ impl<D: Desk> Order<'_, D> {
 enum Armed {
     Yes,
     Killed,
+    Held,
     Broken(Broken),
 }
 

@@ -158,6 +158,9 @@ pub(crate) fn list((_, store): &(Settings, Store), json: bool) -> Result<Exit, F
     if damaged.is_empty() {
         return Ok(Exit::Ok);
     }
+    if json {
+        return Ok(Exit::Data);
+    }
     Err(Failure::new(
         Exit::Data,
         format!("damaged: {}", damaged.join(", ")),

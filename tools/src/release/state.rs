@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::store::{Store, write_whole};
+use crate::audit::line_break;
 use crate::exit::{Exit, Failure};
 
 /// A step of a change, in their order.
@@ -118,6 +119,10 @@ pub(crate) struct Change {
     pub(crate) while_killed: bool,
     /// Whether probation asked for it, not a person: then people are paged.
     pub(crate) is_automatic: bool,
+    /// Whether the new release is to trade: not where the old one was halted for a reason that a
+    /// person decides about. `None` until that was looked at.
+    #[serde(default)]
+    pub(crate) arms: Option<bool>,
     /// What its probation saw.
     pub(crate) seen: Seen,
 }
@@ -191,8 +196,9 @@ pub(crate) fn audit(store: &Store, what: &str, id: &str, more: &Value) -> Result
     }
     let write = || {
         // One write of one line: lines of two processes do not mix.
-        let mut file = File::options().create(true).append(true).open(&path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
+        let mut file = File::options().read(true).create(true).append(true).open(&path)?;
+        let line = format!("{}{line}\n", line_break(&mut file)?);
+        file.write_all(line.as_bytes())?;
         file.sync_data()
     };
     write().map_err(|error| Failure::file(&path, &error))
@@ -224,6 +230,7 @@ pub(crate) fn example(direction: Direction, step: Step) -> Change {
         probation_s: 5,
         while_killed: false,
         is_automatic: false,
+        arms: None,
         seen: Seen::default(),
     }
 }

@@ -70,7 +70,14 @@ impl Supervisor {
         let path = store.path("up.lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(|error| Failure::file(&path, &error))?;
-        if lock.try_lock().is_err() {
+        // Whoever looks whether one runs holds it for a moment.
+        let is_ours = (0..10).any(|_| {
+            lock.try_lock().is_ok() || {
+                std::thread::sleep(POLL);
+                false
+            }
+        });
+        if !is_ours {
             return Err(Failure::new(
                 Exit::Busy,
                 format!("another `shrike up` runs the releases of {}", path.display()),
@@ -85,9 +92,15 @@ impl Supervisor {
             })?;
         }
         let sink: Sink = Arc::new(|name, line| println!("{name:<8}| {line}"));
-        let up = Up { pid: std::process::id(), ..Up::default() };
+        // It counts on from the one before: a probation compares with what was counted then.
+        let before = std::fs::read_to_string(store.path("up.json")).ok();
+        let before = before.and_then(|text| serde_json::from_str::<Up>(&text).ok());
+        let up = Up { pid: std::process::id(), ..before.unwrap_or_default() };
         let (children, watch) = (vec![], None);
-        Ok(Self { settings, store, record, children, watch, up, stop, hung_up, sink, _lock: lock })
+        let this =
+            Self { settings, store, record, children, watch, up, stop, hung_up, sink, _lock: lock };
+        this.tell()?;
+        Ok(this)
     }
 
     /// Starts what is current, and keeps it up until it is asked to stop.

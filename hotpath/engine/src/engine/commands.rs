@@ -34,6 +34,11 @@ impl Nonces {
         self.next = (self.next + 1) % NONCES_REMEMBERED;
         true
     }
+
+    /// What was refused did not act: sent again it may.
+    fn forget(&mut self, nonce: u64) {
+        self.seen.iter_mut().filter(|seen| **seen == nonce).for_each(|seen| *seen = 0);
+    }
 }
 
 impl Engine {
@@ -43,13 +48,16 @@ impl Engine {
             command.symbol == SymbolId::NONE || command.symbol.index() < self.symbols.len();
         let result = if command.nonce == 0 || !is_known {
             CommandResult::Malformed
-        } else if !self.nonces.note(command.nonce) {
-            CommandResult::Duplicate
         } else if age_ns > self.config.timing.command_age_ns_max {
             CommandResult::Refused
+        } else if !self.nonces.note(command.nonce) {
+            CommandResult::Duplicate
         } else {
             self.obey(now, command, out)
         };
+        if result == CommandResult::Refused && age_ns <= self.config.timing.command_age_ns_max {
+            self.nonces.forget(command.nonce);
+        }
         let answer = CommandAnswer { nonce: command.nonce, kind: command.kind, result };
         out.record(&Event::Answer(answer));
     }

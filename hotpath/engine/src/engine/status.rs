@@ -31,6 +31,7 @@ impl Engine {
         status.venue_rejects = self.counts.venue_rejects;
         status.unknown_orders = u64::from(self.orders.unknown_count());
         status.open_orders = self.orders.live_count() as u64;
+        status.open_algos = self.algos.iter().count() as u64;
         (status.journal_used, status.journal_capacity) = self.journal;
         status.counters = self.counters;
         let (doubted, resolved) = self.orders.doubts();

@@ -26,6 +26,8 @@ struct World {
     /// A process that is of another release after a restart.
     stranger: Option<String>,
     is_unreconciled: bool,
+    /// It lives, and is of another layout.
+    is_unreadable: bool,
     /// Looks left before this process is killed.
     fuse: u64,
 }
@@ -56,6 +58,7 @@ impl World {
             crashes: 0,
             stranger: None,
             is_unreconciled: false,
+            is_unreadable: false,
             fuse: u64::MAX,
         }
     }
@@ -69,6 +72,9 @@ impl Desk for World {
     fn trader(&mut self) -> Option<Trader> {
         self.burn();
         self.trader
+    }
+    fn unreadable(&mut self) -> Option<Failure> {
+        self.is_unreadable.then(|| Failure::new(Exit::NoInstance, "another layout", ""))
     }
     fn command(&mut self, kind: CommandKind) -> Result<(), Failure> {
         self.burn();
@@ -203,6 +209,31 @@ fn a_trader_that_does_not_answer_stops_a_deployment_and_no_roll_back() {
     halts.extend(["reconcile"; 4]);
     halts.push("restart new");
     check(Direction::Rollback, deaf, Some(End::Back), &halts);
+}
+
+#[test]
+fn a_trader_that_cannot_be_read_is_not_one_that_has_ended() {
+    let world = World { trader: None, is_unreadable: true, ..World::new() };
+    check(Direction::Deploy, world.clone(), None, &[]);
+    let back = World { is_unreconciled: false, ..world };
+    check(Direction::Rollback, back, Some(End::Back), &["restart new"]);
+}
+
+#[test]
+fn what_a_person_halted_stays_halted() {
+    for reason in [StateReason::Command, StateReason::LossLimit, StateReason::RepeatedOrders] {
+        let mut world = World::new();
+        let halted = Trader { state: TradingState::Halted, reason, ..world.trader.unwrap() };
+        world.trader = Some(halted);
+        let acts = ["cancel_all", "reconcile", "restart new"];
+        let change = check(Direction::Deploy, world, Some(End::Held), &acts);
+        assert_eq!(change.arms, Some(false), "{reason}");
+    }
+    // What only waits for its first order to trade is armed.
+    let mut world = World::new();
+    let (state, reason) = (TradingState::Halted, StateReason::NotEnabled);
+    world.trader = Some(Trader { state, reason, ..world.trader.unwrap() });
+    check(Direction::Deploy, world, Some(End::Watch), &ORDER[1..]);
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn a_nonce_acts_once_and_old_or_senseless_commands_do_nothing() {
     rig.apply(&Input::Command(&old));
     rig.apply(&Input::Command(&Command { nonce: 7, symbol: SymbolId(5), ..old }));
     assert_eq!(rig.engine.state(), Armed);
+    // What was refused, for its age or the state, did nothing: its number may act once still.
+    assert_eq!(rig.command(8, CommandKind::Unkill), CommandResult::Refused);
+    assert_eq!(rig.command(8, CommandKind::Unkill), CommandResult::Refused);
+    assert_eq!(rig.command(6, CommandKind::Halt), CommandResult::Accepted);
+    assert_eq!(rig.command(6, CommandKind::Halt), CommandResult::Duplicate);
 }
 
 #[test]
