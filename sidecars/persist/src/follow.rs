@@ -100,16 +100,16 @@ impl<'a> Follower<'a> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Waits for the journal; `None` when asked to stop, or when there is none to drain.
+    /// Waits for the journal; `None` when there is none and it was asked to stop, or to drain one.
+    /// A journal that is there is written to its end, however soon the stop came.
     fn open_journal(&mut self) -> Result<Option<Reader>, FollowError> {
         let mut told = false;
         loop {
-            if self.stopping() {
-                return Ok(None);
-            }
             match Reader::open(&self.options.instance, LAYOUT_HASH, GATE) {
                 Ok(reader) => return Ok(Some(reader)),
-                Err(OpenError::NotFound) if self.options.until_drained => return Ok(None),
+                Err(OpenError::NotFound) if self.options.until_drained || self.stopping() => {
+                    return Ok(None);
+                }
                 Err(OpenError::NotFound) => {
                     if !told {
                         log::info!("no journal of {} yet: waiting", self.options.instance);

@@ -2,8 +2,11 @@
 
 mod run;
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use persist::follow::Follower;
+use persist::options::{End, Options};
 use persist::store::Severity;
 use persist::testing::{Postgres, Proxy, Script};
 use persist::value::Kind;
@@ -108,6 +111,22 @@ fn a_new_journal_follows_a_drained_one_without_a_gap() {
     persist.stop();
     check_rows(&database, &script.model);
     assert_eq!(database.gaps(), Vec::<String>::new());
+}
+
+#[test]
+fn a_stop_before_the_journal_is_open_leaves_nothing_unwritten() {
+    let database = Database::sqlite();
+    let mut journal = Journal::create(1024);
+    let mut script = Script::new(6, 9, 1000);
+    for record in script.take(60) {
+        journal.publish_alone(&record);
+    }
+    journal.writer_dies();
+    let (instance, target) = (journal.instance.clone(), database.target());
+    let options = Options { instance, target, until_drained: false };
+    let end = Follower::new(&options, &AtomicBool::new(true)).run();
+    assert_eq!(end.map_err(|error| error.to_string()), Ok(End::Stopped));
+    check_rows(&database, &script.model);
 }
 
 #[test]

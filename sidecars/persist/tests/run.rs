@@ -137,13 +137,17 @@ impl Database {
         dir.path().join("record.sqlite")
     }
 
-    pub(crate) fn store(&self) -> Store {
-        let target = match self {
+    pub(crate) fn target(&self) -> Target {
+        match self {
             Self::Sqlite(dir) => Target::Sqlite(Self::path(dir)),
             Self::Postgres(url) => {
                 Target::Postgres(PostgresTarget::parse(url).expect("our own URL"))
             }
-        };
+        }
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        let target = self.target();
         let mut store = None;
         patiently("the database is free", || {
             store = target.open().ok();

@@ -105,8 +105,10 @@ fn f57_a_slow_database_makes_larger_batches_and_no_slower_trader() {
     system.armed();
     system.trades(5);
     drains(&mut system);
-    // Nobody may write for a while.
     let mut other = connect(&url);
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'fills'";
+    system.until("persist has made its tables", |_| count(&mut other, tables) == 1);
+    // Nobody may write for a while.
     let mut transaction = other.transaction().expect("a transaction");
     transaction.batch_execute("LOCK TABLE fills IN ACCESS EXCLUSIVE MODE").expect("a lock");
     backs_up(&mut system);
